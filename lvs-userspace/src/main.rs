@@ -1,0 +1,2 @@
+//! The binary `lvs-xdp`.
+fn main() {}
