@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod control;
+pub mod dataplane;
 pub mod neighbour;
 pub mod real_server;
 pub mod vip;

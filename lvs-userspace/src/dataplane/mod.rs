@@ -1,0 +1,3 @@
+//! The kernel side as user space sees it.
+
+pub mod object;
