@@ -6,6 +6,9 @@
 pub mod cli;
 pub mod control;
 pub mod dataplane;
+pub mod interface;
+pub mod journal;
 pub mod neighbour;
+pub mod netlink;
 pub mod real_server;
 pub mod vip;
