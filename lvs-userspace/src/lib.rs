@@ -10,5 +10,6 @@ pub mod interface;
 pub mod journal;
 pub mod neighbour;
 pub mod netlink;
+pub mod netns;
 pub mod real_server;
 pub mod vip;
