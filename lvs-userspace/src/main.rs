@@ -1,2 +1,7 @@
 //! The binary `lvs-xdp`.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lvs_userspace::cli::main()
+}
