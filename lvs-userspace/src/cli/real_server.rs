@@ -69,8 +69,7 @@ impl RealServer {
         let mut companion = self.companion()?;
         let up = companion.up(vips)?;
         report_up(&up)?;
-        let wrong = companion.status(vips)?.into_iter().filter(Finding::is_wrong);
-        wrong.for_each(|finding| warn(&sentence(&finding)));
+        companion.status(vips)?.iter().filter_map(complaint).for_each(|complaint| warn(&complaint));
         Ok(ExitCode::SUCCESS)
     }
 
@@ -123,7 +122,7 @@ fn recorded_vips(companion: &Companion<Kernel>) -> anyhow::Result<Vec<Vip>> {
 fn report_up(up: &Up) -> io::Result<()> {
     up.discarded.iter().for_each(warn);
     if up.steps.is_empty() {
-        return print("nothing to change: all is set\n");
+        return print("nothing to change: the settings suit and the VIPs are on lo\n");
     }
     print(&lines(&up.steps))
 }
@@ -167,9 +166,12 @@ fn in_words(verdict: &Verdict) -> String {
     }
 }
 
-fn sentence(finding: &Finding) -> String {
+fn complaint(finding: &Finding) -> Option<String> {
     let Finding { subject, is, should_be, verdict } = finding;
-    format!("{subject} is {is}, should be {should_be}: {}", in_words(verdict))
+    match verdict {
+        Verdict::Wrong(why) => Some(format!("{subject} is {is}, should be {should_be}: {why}")),
+        Verdict::Right | Verdict::Note(_) => None,
+    }
 }
 
 fn lines<T: Display>(items: &[T]) -> String {

@@ -121,8 +121,8 @@ fn effective_finding(
     let effective = found.effective(own, parameter);
     Finding {
         subject: format!("net.ipv4.conf.{interface}.{}", parameter.name()),
-        is: format!("{}, with all: {effective}", own.get(parameter)),
-        should_be: format!("with all: {}", parameter.suitable()),
+        is: format!("{} (effective {effective})", own.get(parameter)),
+        should_be: parameter.suitable().to_owned(),
         verdict: if parameter.suits(effective) { Verdict::Right } else { otherwise },
     }
 }
