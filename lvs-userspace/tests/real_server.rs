@@ -72,6 +72,11 @@ impl Namespace {
         output.status.success()
     }
 
+    fn ping(&self, address: &str) -> bool {
+        let output = self.command("ping", &["-c", "1", "-W", "2", address]).output().unwrap();
+        output.status.success()
+    }
+
     fn wait_for_arp(&self, address: &str) {
         let deadline = Instant::now() + Duration::from_secs(10);
         while !self.arp_is_answered(address) {
@@ -442,6 +447,22 @@ fn after_up_the_clients_cache_learns_nothing_about_the_vip() {
     server.up(&[VIP]);
     talk_to_client_from_vip(&server);
     assert!(!neighbour_entry(&client).contains("lladdr"), "{}", neighbour_entry(&client));
+}
+
+#[test]
+fn after_up_the_real_server_accepts_what_a_director_sends_it() {
+    let (server, client) = RealServer::with_client();
+    for (side, address) in [(&server.namespace, "2001:db8::126/64"), (&client, "2001:db8::200/64")] {
+        side.run("ip", &["address", "add", address, "dev", "eth0", "nodad"]);
+    }
+    server.up(&[VIP, VIP6]);
+    let mac = server.namespace.run("cat", &["/sys/class/net/eth0/address"]);
+    for vip in [VIP, VIP6] {
+        assert!(!client.ping(vip), "the client can't find {vip} by itself");
+        assert!(!client.run("ip", &["neighbour", "show", vip]).contains("lladdr"), "{vip}");
+        client.run("ip", &["neighbour", "replace", vip, "lladdr", mac.trim(), "dev", "eth0"]);
+        assert!(client.ping(vip), "a frame to the real server's MAC reaches {vip}");
+    }
 }
 
 /// The client's reply may not come back: what counts is what it learns from the ARP request.

@@ -273,6 +273,18 @@ fn a_vip_that_was_there_stays_and_is_reported() {
 }
 
 #[test]
+fn an_address_that_someone_put_in_place_of_ours_is_not_removed() {
+    let [vip, ..] = vips();
+    let mut namespace = Namespace::new(&untouched());
+    namespace.companion.up(&[vip]).unwrap();
+    let theirs = on_loopback(vip, 24);
+    namespace.companion.host.found.addresses = vec![theirs.clone()];
+    let down = namespace.companion.down().unwrap();
+    assert!(!down.undos.contains(&Undo::RemoveAddress { vip }), "{:?}", down.undos);
+    assert_eq!(namespace.found().addresses, [theirs]);
+}
+
+#[test]
 fn a_stricter_setting_is_not_lowered() {
     let all = Conf { arp_ignore: 8, arp_announce: 2, ..Conf::default() };
     let mut namespace = Namespace::new(&Found { all, lo: all, ..untouched() });
