@@ -1,1 +1,3 @@
 //! The lab of `lvs-xdp`.
+
+pub mod lab;
