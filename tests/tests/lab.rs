@@ -9,12 +9,12 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use etherparse::{LaxNetSlice, PacketBuilder, VlanId};
 use lvs_tests::lab::xdp::{self, XdpAction};
 use lvs_tests::lab::{
-    Capture, Direction, Frame, HostPlan, Lab, NetworkPlan, Nginx, Process, Topology, UdpServer, arp_answers,
-    connect, http_get, remove_stale, send_frame,
+    Capture, Direction, Frame, HostPlan, Lab, Namespace, NetworkPlan, Nginx, Process, Topology, UdpServer,
+    arp_answers, connect, http_get, remove_stale, send_frame,
 };
 use macaddr::MacAddr6;
 use nix::sys::signal::Signal;
@@ -39,6 +39,12 @@ fn existing_namespaces() -> Result<BTreeSet<String>> {
     let output = Command::new("ip").args(["netns", "list"]).output()?;
     let text = String::from_utf8(output.stdout)?;
     Ok(text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
+}
+
+fn sleep() -> Command {
+    let mut command = Command::new("sleep");
+    command.arg("600");
+    command
 }
 
 #[test]
@@ -90,22 +96,26 @@ fn a_panic_leaves_nothing() -> Result<()> {
 
 #[test]
 fn a_dead_process_s_lab_is_removed_with_what_runs_in_it() -> Result<()> {
-    let mut dead = Command::new("true").spawn()?;
-    let pid = dead.id();
-    dead.wait()?;
-    let name = format!("lvs-{pid}-0-client");
-    let folder = format!("/run/lvs-lab/lvs-{pid}-0");
-    ensure!(Command::new("ip").args(["netns", "add", &name]).status()?.success(), "can't make {name}");
+    let owner = Process::spawn(sleep())?;
+    let name = format!("lvs-{}-0-client", owner.id());
+    let folder = format!("/run/lvs-lab/lvs-{}-0", owner.id());
     fs::create_dir_all(&folder)?;
+    let namespace = Namespace::create(&name)?;
     let mut orphan = Process::spawn({
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &name, "sh", "-c", "echo inside; exec sleep 600"]);
+        let mut command = namespace.command("sh")?;
+        command.args(["-c", "echo inside; exec sleep 600"]);
         command
     })?;
     orphan.wait_for_output("inside", DEADLINE)?;
+    // As if it had never had an owner here.
+    std::mem::forget(namespace);
 
     remove_stale()?;
+    assert!(existing_namespaces()?.contains(&name), "its owner is alive");
+    assert!(orphan.is_running()?);
 
+    owner.stop()?;
+    remove_stale()?;
     assert!(!existing_namespaces()?.contains(&name));
     assert!(!fs::exists(&folder)?);
     orphan.wait_exit(DEADLINE)?;
@@ -253,7 +263,16 @@ fn offloads_are_off_on_both_ends() -> Result<()> {
     let ends = [(lab.host("rs1")?.namespace(), "eth0"), (lab.network("lan")?.namespace(), "rs1")];
     for (namespace, interface) in ends {
         let features = namespace.run(&["ethtool", "-k", interface])?;
-        for feature in ["tx-checksumming", "rx-vlan-offload", "tx-vlan-offload", "tcp-segmentation-offload"] {
+        let features_off = [
+            "tx-checksumming",
+            "tcp-segmentation-offload",
+            "generic-receive-offload",
+            "rx-vlan-offload",
+            "tx-vlan-offload",
+            "rx-vlan-stag-hw-parse",
+            "tx-vlan-stag-hw-insert",
+        ];
+        for feature in features_off {
             assert!(features.contains(&format!("{feature}: off")), "{feature} of {interface} in\n{features}");
         }
     }
@@ -282,10 +301,10 @@ fn what_xdp_sends_back_arrives() -> Result<()> {
     let capture = Capture::start(client, "eth0")?;
     // A broadcast, since the bridge does not send a frame back to where its destination is.
     arp_answers(client, "eth0", VIP)?;
-    let reflected = capture.wait_for("its own ARP request", DEADLINE, |frame| {
-        frame.direction == Direction::In && frame.source_mac() == Some(CLIENT_MAC)
+    let about_vip = |frame: &Frame| frame.arp().is_some_and(|arp| arp.target_ipv4_addr() == VIP);
+    capture.wait_for("its own ARP request", DEADLINE, |frame| {
+        frame.direction == Direction::In && frame.source_mac() == Some(CLIENT_MAC) && about_vip(frame)
     })?;
-    assert!(reflected.arp().is_some_and(|arp| arp.target_ipv4_addr() == VIP), "{reflected}");
 
     xdp::detach(director, "eth0")?;
     ping(&lab, "client", "172.30.100.111")?;
@@ -354,6 +373,7 @@ fn a_lab_ends_the_processes_in_it() -> Result<()> {
     let mut command = lab.host("rs1")?.command("sleep")?;
     command.arg("600");
     let mut process = Process::spawn(command)?;
+    assert!(process.is_running()?);
     drop(lab);
     let status = process.wait_exit(DEADLINE)?;
     assert!(!status.success());

@@ -14,7 +14,8 @@ const BRIDGE: &str = "bridge";
 
 /// With these off, every frame on the cable is as it would be on a real one: with its checksum in it, with its VLAN
 /// tag in it, and no longer than the MTU.
-const OFFLOADS: [&str; 10] = ["tx", "off", "tso", "off", "rxvlan", "off", "txvlan", "off", "gro", "off"];
+const OFFLOADS: [&str; 7] =
+    ["tx", "tso", "gro", "rxvlan", "txvlan", "rx-vlan-stag-hw-parse", "tx-vlan-stag-hw-insert"];
 
 /// With these at 1, which they are in a new namespace, netfilter would reassemble fragments and drop malformed
 /// frames inside the bridge.
@@ -95,7 +96,9 @@ pub struct Interface {
 }
 
 fn disable_offloads(namespace: &Namespace, interface: &str) -> Result<()> {
-    namespace.run(&[&["ethtool", "-K", interface], OFFLOADS.as_slice()].concat())?;
+    let mut command = namespace.command("ethtool")?;
+    command.args(["-K", interface]).args(OFFLOADS.iter().flat_map(|offload| [*offload, "off"]));
+    output_of(&mut command).with_context(|| format!("in namespace {}", namespace.name()))?;
     Ok(())
 }
 
