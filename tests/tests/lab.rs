@@ -13,8 +13,8 @@ use anyhow::{Context, Result};
 use etherparse::{LaxNetSlice, PacketBuilder, VlanId};
 use lvs_tests::lab::xdp::{self, XdpAction};
 use lvs_tests::lab::{
-    Capture, Direction, Frame, HostPlan, Lab, Namespace, NetworkPlan, Nginx, Process, Topology, UdpServer,
-    arp_answers, connect, http_get, remove_stale, send_frame,
+    Capture, Direction, Frame, HostPlan, LAN, Lab, Namespace, NetworkPlan, Nginx, Process, Topology,
+    UdpServer, arp_answers, connect, http_get, remove_stale, send_frame,
 };
 use macaddr::MacAddr6;
 use nix::sys::signal::Signal;
@@ -326,9 +326,11 @@ fn a_host_and_a_network_can_be_added_later() -> Result<()> {
     let back = |host: HostPlan, last: u8| {
         host.interface("back", MacAddr6::new(2, 0, 0, 0, 1, last), [10, 1, 0, last], 24)
     };
-    let plan = Topology::with_real_servers(1)
+    let plan = Topology::default()
+        .network(NetworkPlan::new(LAN))
         .network(NetworkPlan::new("back").mtu(9000))
-        .change_host("director", |director| back(director, 1));
+        .host(HostPlan::real_server(1))
+        .host(back(HostPlan::director(), 1));
     let mut lab = Lab::build(&plan)?;
     let added = lab.add_host(&back(HostPlan::new("far"), 2))?;
     assert!(added.run(&["ip", "link", "show", "eth0"])?.contains("mtu 9000"));

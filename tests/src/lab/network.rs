@@ -11,6 +11,7 @@ use super::topology::{InterfaceAddress, NetworkPlan};
 use super::xdp::{self, XdpAction};
 
 const BRIDGE: &str = "bridge";
+const BRIDGE_MAC: &str = "02:00:00:00:00:b1";
 
 /// With these off, every frame on the cable is as it would be on a real one: with its checksum in it, with its VLAN
 /// tag in it, and no longer than the MTU.
@@ -39,7 +40,7 @@ impl Network {
         silence_ipv6(&namespace)?;
         leave_frames_alone(&namespace)?;
         let bridge = format!(
-            "link add {BRIDGE} mtu {} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
+            "link add {BRIDGE} address {BRIDGE_MAC} mtu {} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
             plan.mtu
         );
         batch(&namespace, &[bridge, format!("link set {BRIDGE} up")])?;

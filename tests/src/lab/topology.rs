@@ -152,15 +152,6 @@ impl Topology {
         self.hosts.push(host);
         self
     }
-
-    /// Changes the plan of the host called `name`, to put it on a further network, say.
-    #[must_use]
-    pub fn change_host(mut self, name: &str, change: impl FnOnce(HostPlan) -> HostPlan) -> Self {
-        if let Some(host) = self.hosts.iter_mut().find(|host| host.name == name) {
-            *host = change(host.clone());
-        }
-        self
-    }
 }
 
 /// A locally administered MAC address that can be told at sight.
@@ -202,13 +193,5 @@ mod tests {
         let interfaces = || plan.hosts.iter().flat_map(|host| &host.interfaces);
         assert_eq!(interfaces().map(|one| one.mac).collect::<HashSet<_>>().len(), 72);
         assert_eq!(interfaces().map(|one| one.address.ip).collect::<HashSet<_>>().len(), 72);
-    }
-
-    #[test]
-    fn a_change_reaches_the_host_of_that_name() {
-        let plan = Topology::tutorial()
-            .change_host("director", |host| host.interface("back", mac(1, 0xd2), [10, 0, 0, 1], 24));
-        let counts = plan.hosts.iter().map(|host| host.interfaces.len());
-        assert_eq!(counts.collect::<Vec<_>>(), [1, 2, 1, 1]);
     }
 }
