@@ -3,6 +3,7 @@
 //! Pure and synchronous: what a change means and when it is refused, exactly as in IPVS
 //! (net/netfilter/ipvs/ip_vs_ctl.c). What follows for the maps is another layer's business.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use indexmap::IndexMap;
@@ -47,6 +48,18 @@ impl Model {
     #[must_use]
     pub fn service(&self, address: &ServiceAddress) -> Option<&Service> {
         self.services.get(address)
+    }
+
+    /// Every virtual IP address, sorted.
+    #[must_use]
+    pub fn vips(&self) -> Vec<IpAddr> {
+        sorted(self.services().map(|service| service.address.address.ip()))
+    }
+
+    /// Every real server's address, sorted.
+    #[must_use]
+    pub fn server_addresses(&self) -> Vec<IpAddr> {
+        sorted(self.services().flat_map(|service| &service.servers).map(|server| server.address.ip()))
     }
 
     /// Does one change.
@@ -117,6 +130,10 @@ impl Model {
     fn defined(&mut self, address: &ServiceAddress) -> Result<&mut Service, ChangeError> {
         self.services.get_mut(address).ok_or(ChangeError::ServiceNotDefined)
     }
+}
+
+fn sorted(addresses: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
+    addresses.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 impl Service {
