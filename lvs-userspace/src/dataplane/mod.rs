@@ -19,10 +19,10 @@ use lvs_common::connection::{Line, State};
 use lvs_common::verdict::Reason;
 use lvs_common::word::Word;
 
-pub use self::attach::XdpMode;
-pub use self::load::Sizes;
 use self::attach::Attachments;
+pub use self::attach::XdpMode;
 use self::clock::Clock;
+pub use self::load::Sizes;
 use self::load::{Key, OWN_EGRESS, ServiceImage};
 use self::mapping::Mapped;
 use crate::control::snapshot::{ReasonCount, Traffic};
@@ -34,7 +34,9 @@ pub enum DataplaneError {
     #[error("the kernel refused the XDP program: {0}")]
     Load(String),
     /// The caller lacks the privileges.
-    #[error("no permission to load an XDP program: run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW")]
+    #[error(
+        "no permission to load an XDP program: run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW"
+    )]
     Permission,
     /// The object lacks something.
     #[error("the built-in BPF object has no {name}: it belongs to another version of lvs-xdp")]
@@ -51,7 +53,9 @@ pub enum DataplaneError {
         reason: String,
     },
     /// The interface has a program.
-    #[error("{interface} has an XDP program already: stop what attached it (`ip link show {interface}` names the program), or `ip link set {interface} xdp off`")]
+    #[error(
+        "{interface} has an XDP program already: stop what attached it (`ip link show {interface}` names the program), or `ip link set {interface} xdp off`"
+    )]
     Busy {
         /// The interface.
         interface: String,
@@ -87,7 +91,10 @@ impl DataplaneError {
 
 /// An error with its causes, which aya keeps apart.
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 fn absent_is_fine(map: &'static str, result: Result<(), MapError>) -> Result<(), DataplaneError> {
@@ -217,7 +224,8 @@ impl Dataplane {
     /// # Errors
     /// When it is not there.
     pub fn turn(&self, key: ServiceKey) -> Result<u64, DataplaneError> {
-        let image = self.services.get(&Key(key), 0).map_err(|error| DataplaneError::map("SERVICES", &error))?;
+        let image =
+            self.services.get(&Key(key), 0).map_err(|error| DataplaneError::map("SERVICES", &error))?;
         Ok(image.turn)
     }
 
@@ -266,7 +274,9 @@ impl Dataplane {
     pub fn connections(&self, server: ServerIndex) -> (u64, u64) {
         // Between a connection's leaving one count and joining the other a reader may see one too few.
         let count = |word: &Word| word.load().cast_signed().max(0).cast_unsigned();
-        self.connections.get(server as usize).map_or((0, 0), |server| (count(&server.active), count(&server.inactive)))
+        self.connections
+            .get(server as usize)
+            .map_or((0, 0), |server| (count(&server.active), count(&server.inactive)))
     }
 
     /// Every reason's counter.
@@ -275,7 +285,10 @@ impl Dataplane {
     /// When the map can't be read.
     pub fn reasons(&self) -> Result<Vec<ReasonCount>, DataplaneError> {
         let count = |reason: &Reason| {
-            let cpus = self.reasons.get(&reason.index(), 0).map_err(|error| DataplaneError::map("REASONS", &error))?;
+            let cpus = self
+                .reasons
+                .get(&reason.index(), 0)
+                .map_err(|error| DataplaneError::map("REASONS", &error))?;
             Ok(ReasonCount { name: reason.name().to_owned(), packets: cpus.iter().sum() })
         };
         Reason::ALL.iter().map(count).collect()
