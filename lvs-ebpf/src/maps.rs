@@ -38,9 +38,9 @@ pub(crate) static SERVICES: HashMap<ServiceKey, Service> = HashMap::with_max_ent
 #[map]
 pub(crate) static VIPS: HashMap<VipKey, u32> = HashMap::with_max_entries(65_536, NO_PREALLOC);
 
-/// The arena of slot tables: real server indices.
+/// The arena of slot tables: real server indices, two to an element, as the kernel pads elements to eight bytes.
 #[map]
-pub(crate) static SLOTS: Array<u32> = Array::with_max_entries(1, MMAPABLE);
+pub(crate) static SLOTS: Array<[u32; 2]> = Array::with_max_entries(1, MMAPABLE);
 
 /// How each real server is reached: one [`Link`] each.
 #[map]

@@ -54,7 +54,7 @@ impl Tables for BpfTables {
 
     #[inline(always)]
     fn slot(&self, index: u32) -> Option<ServerIndex> {
-        maps::SLOTS.get(index).copied()
+        maps::SLOTS.get(index / 2)?.get(index as usize % 2).copied()
     }
 
     #[inline(always)]

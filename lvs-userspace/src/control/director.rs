@@ -31,6 +31,13 @@ pub struct Director {
 pub struct Plan {
     changes: Vec<Change>,
     model: Model,
+    /// What follows for the host.
+    pub effects: Effects,
+}
+
+/// What a batch of changes needs of the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effects {
     /// Virtual IP addresses that get their first service.
     pub vips_added: Vec<IpAddr>,
     /// Virtual IP addresses that lose their last one.
@@ -67,6 +74,12 @@ impl Director {
         &mut self.dataplane
     }
 
+    /// Every virtual IP address.
+    #[must_use]
+    pub fn vips(&self) -> Vec<IpAddr> {
+        self.model.vips()
+    }
+
     /// Checks a batch of changes; nothing happens yet.
     ///
     /// # Errors
@@ -77,7 +90,8 @@ impl Director {
         let (vips_added, vips_removed) = difference(&self.model.vips(), &model.vips());
         let (servers_added, servers_removed) =
             difference(&self.model.server_addresses(), &model.server_addresses());
-        Ok(Plan { changes, model, vips_added, vips_removed, servers_added, servers_removed })
+        let effects = Effects { vips_added, vips_removed, servers_added, servers_removed };
+        Ok(Plan { changes, model, effects })
     }
 
     /// Carries out a plan that was made of the present state: all of it, or nothing.
@@ -87,14 +101,14 @@ impl Director {
     pub fn commit(&mut self, plan: Plan) -> Result<(), (usize, ChangeError)> {
         let mut before = Before { indices: self.indices.clone(), placements: HashMap::new() };
         let last = plan.changes.len().saturating_sub(1);
-        let performed = self
-            .perform_all(&plan.changes, &mut before)
-            .and_then(|()| self.publish_all(&plan, before.placements.keys()).map_err(|error| (last, error)));
+        let performed = self.perform_all(&plan.changes, &mut before).and_then(|()| {
+            self.publish_all(&plan.effects, before.placements.keys()).map_err(|error| (last, error))
+        });
         match performed {
             Ok(()) => {
                 self.release(&before);
                 self.model = plan.model;
-                self.reach.retain(|address, _| !plan.servers_removed.contains(address));
+                self.reach.retain(|address, _| !plan.effects.servers_removed.contains(address));
                 Ok(())
             }
             Err(refused) => {

@@ -207,6 +207,12 @@ impl Instance {
     pub fn vip_journal(&self) -> PathBuf {
         self.path("vips.json")
     }
+
+    /// The record of the neighbour entries that the director keeps fresh.
+    #[must_use]
+    pub fn neighbour_journal(&self) -> PathBuf {
+        self.path("neighbours.json")
+    }
 }
 
 impl Claim {

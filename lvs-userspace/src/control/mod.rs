@@ -3,6 +3,7 @@
 pub mod api;
 mod arena;
 pub mod change;
+pub mod daemon;
 pub mod director;
 mod indices;
 pub mod instance;

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::change::ChangeError;
-use super::director::{Director, Plan, failed};
+use super::director::{Director, Effects, failed};
 use super::placement::{service_key, vip_key};
 use super::service::ServiceAddress;
 use crate::dataplane::DataplaneError;
@@ -16,15 +16,15 @@ impl Director {
     /// Publishes the services that a batch concerns; what is gone is withdrawn.
     pub(super) fn publish_all<'a>(
         &mut self,
-        plan: &Plan,
+        effects: &Effects,
         services: impl Iterator<Item = &'a ServiceAddress>,
     ) -> Result<(), ChangeError> {
-        self.set_vips(&plan.vips_added, true)?;
+        self.set_vips(&effects.vips_added, true)?;
         for service in services {
             self.compile(service)?;
             self.republish(service).map_err(|error| failed(&error))?;
         }
-        self.set_vips(&plan.vips_removed, false)
+        self.set_vips(&effects.vips_removed, false)
     }
 
     fn set_vips(&mut self, addresses: &[IpAddr], virtual_ip: bool) -> Result<(), ChangeError> {

@@ -67,6 +67,10 @@ impl Director {
     }
 
     fn reached(&mut self, address: IpAddr, reach: Reach) -> Result<(), DataplaneError> {
+        // The event of an address that has just left.
+        if self.model.server_addresses().binary_search(&address).is_err() {
+            return Ok(());
+        }
         let available = reach.is_available();
         for placement in self.placements.values() {
             for server in placement.servers.iter().filter(|server| server.address.ip() == address) {

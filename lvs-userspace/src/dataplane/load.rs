@@ -67,7 +67,7 @@ pub(super) fn load(object: &[u8], sizes: Sizes, key: [u64; 3]) -> Result<Ebpf, D
         .map_max_entries("LINKS", sizes.servers)
         .map_max_entries("CONNECTIONS", sizes.servers)
         .map_max_entries("TRAFFIC", sizes.servers)
-        .map_max_entries("SLOTS", sizes.slots)
+        .map_max_entries("SLOTS", sizes.slots.div_ceil(2))
         .override_global("LINE_MASK", &mask, true)
         .override_global("HASH_KEY", &key, true)
         .override_global("OWN_EGRESS", &own, true)

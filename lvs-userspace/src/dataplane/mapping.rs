@@ -40,10 +40,13 @@ impl<T: Shared> Mapped<T> {
         let info = map.info().map_err(|error| failed(error.to_string()))?;
         let length = info.value_size() as usize * info.max_entries() as usize;
         let bytes = NonZeroUsize::new(length).ok_or_else(|| failed("it is empty".to_owned()))?;
-        // The kernel pads values to 8 bytes: groups of T lie without gaps only in values that need no padding.
+        // The kernel pads elements to 8 bytes; without padding they follow each other as the elements of a slice do.
         let stride = info.value_size() as usize;
-        if !stride.is_multiple_of(size_of::<T>()) || !(stride.is_multiple_of(8) || stride == size_of::<T>()) {
-            return Err(failed(format!("values of {stride} bytes do not hold {} each", size_of::<T>())));
+        if !stride.is_multiple_of(8) || !stride.is_multiple_of(size_of::<T>()) {
+            return Err(failed(format!(
+                "elements of {stride} bytes do not hold values of {}",
+                size_of::<T>()
+            )));
         }
         let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: a new shared mapping of a file descriptor; no address is asked for, so nothing existing is replaced.

@@ -1,0 +1,395 @@
+//! The running director: it waits for requests, neighbours, links, time and signals, and lets one at a time through to the
+//! [`Director`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use macaddr::MacAddr6;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::oneshot;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::api::Refusal;
+use super::api::server::{Request, serve};
+use super::change::{Change, ChangeError};
+use super::director::Director;
+use super::instance::{Claim, InstanceError};
+use super::reach::Behind;
+use crate::dataplane::{Dataplane, DataplaneError, Sizes, XdpMode};
+use crate::interface::{Interface, InterfaceChange, InterfaceChanges, InterfaceError};
+use crate::neighbour::{NeighbourError, NeighbourEvent, Neighbours, Reachability};
+use crate::netlink::{Netlink, NetlinkError};
+use crate::vip::{Ensured, VipError, Vips};
+
+/// A sixteenth of the connection table is aged at a time, so the whole of it every four seconds.
+const AGEING: Duration = Duration::from_millis(250);
+
+/// For so long a real server may be silent before it is worth a warning: at first every one is.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How a director runs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The interface that receives packets.
+    pub interface: String,
+    /// Where the program runs; nothing: in the driver, or else in the generic path.
+    pub mode: Option<XdpMode>,
+    /// Put VIPs on the interface and announce them.
+    pub manage_vips: bool,
+    /// How much it holds.
+    pub sizes: Sizes,
+}
+
+/// Why a director can't start, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The program can't be loaded or attached.
+    #[error(transparent)]
+    Dataplane(#[from] DataplaneError),
+    /// The interface can't be used.
+    #[error(transparent)]
+    Interface(#[from] InterfaceError),
+    /// The kernel can't be asked.
+    #[error(transparent)]
+    Netlink(#[from] NetlinkError),
+    /// Neighbours can't be followed.
+    #[error(transparent)]
+    Neighbour(#[from] NeighbourError),
+    /// VIPs can't be managed.
+    #[error(transparent)]
+    Vip(#[from] VipError),
+    /// The socket can't be opened.
+    #[error(transparent)]
+    Instance(#[from] InstanceError),
+    /// The first batch of changes was refused.
+    #[error("{}", .0.error)]
+    Refused(Refusal),
+    /// A signal handler or the random source is missing.
+    #[error("{what}: {source}")]
+    System {
+        /// What was asked for.
+        what: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The interface was deleted.
+    #[error("interface {0} is gone")]
+    InterfaceGone(String),
+}
+
+struct Daemon {
+    director: Director,
+    netlink: Netlink,
+    neighbours: Neighbours,
+    vips: Vips,
+    interface: Interface,
+    manage_vips: bool,
+    /// Real servers that have just become unreachable: news only if they stay so.
+    silent: BTreeMap<IpAddr, (Instant, String)>,
+}
+
+/// What a director waits for.
+struct Events {
+    neighbours: UnboundedReceiver<NeighbourEvent>,
+    links: InterfaceChanges,
+    requests: mpsc::Receiver<Request>,
+    ageing: Interval,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+enum Event {
+    Neighbour(NeighbourEvent),
+    Link(Result<InterfaceChange, NetlinkError>),
+    Request(Request),
+    Age,
+    Stop,
+}
+
+/// Runs a director with these first changes until SIGTERM, SIGINT or the loss of its interface, then leaves the host as
+/// it was.
+///
+/// # Errors
+/// When it can't start, or its interface goes.
+pub async fn run(
+    claim: &Claim,
+    settings: &Settings,
+    object: &[u8],
+    rules: Vec<Change>,
+) -> Result<(), DaemonError> {
+    // Before anything is touched: a signal that comes while the director starts also ends it in order.
+    let [terminate, interrupt] = [handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?];
+    let netlink = Netlink::open()?;
+    let interface = Interface::by_name(&netlink, &settings.interface).await?;
+    let mac = interface.usable()?;
+    let director = Director::new(Dataplane::load(object, settings.sizes, random_key()?)?);
+    let vips = Vips::open(netlink.clone(), claim.instance().vip_journal()).await?;
+    let links = InterfaceChanges::follow(netlink.clone(), interface.clone())?;
+    let (neighbours, neighbour_events) = Neighbours::start(Some(claim.instance().neighbour_journal()))?;
+    let manage_vips = settings.manage_vips;
+    let mut daemon =
+        Daemon { director, netlink, neighbours, vips, interface, manage_vips, silent: BTreeMap::new() };
+    let (send_requests, requests) = mpsc::channel(16);
+    let events =
+        Events { neighbours: neighbour_events, links, requests, ageing: ageing(), terminate, interrupt };
+    let outcome = match daemon.start(settings, mac, rules).await {
+        Ok(()) => daemon.serve(claim, events, send_requests).await,
+        Err(error) => Err(error),
+    };
+    daemon.stop().await;
+    outcome
+}
+
+fn handler(kind: SignalKind) -> Result<Signal, DaemonError> {
+    signal(kind).map_err(|source| DaemonError::System { what: "can't wait for signals", source })
+}
+
+fn ageing() -> Interval {
+    let mut ageing = interval(AGEING);
+    ageing.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ageing
+}
+
+/// The secret under which connections are hashed.
+fn random_key() -> Result<[u64; 3], DaemonError> {
+    let mut key = [[0; 8]; 3];
+    let read = File::open("/dev/urandom").and_then(|mut source| source.read_exact(key.as_flattened_mut()));
+    read.map_err(|source| DaemonError::System { what: "/dev/urandom", source })?;
+    Ok(key.map(u64::from_ne_bytes))
+}
+
+impl Daemon {
+    async fn start(
+        &mut self,
+        settings: &Settings,
+        mac: MacAddr6,
+        rules: Vec<Change>,
+    ) -> Result<(), DaemonError> {
+        self.apply(rules).await.map_err(DaemonError::Refused)?;
+        // What a killed predecessor has left and nothing needs goes now.
+        let needed: BTreeSet<IpAddr> =
+            if self.manage_vips { self.director.vips().into_iter().collect() } else { BTreeSet::new() };
+        self.vips.retain(&needed).await?;
+        let mode = self.attach(settings.mode, mac)?;
+        tracing::info!("director attached to {} in {mode} mode", self.interface.name);
+        Ok(())
+    }
+
+    fn attach(&mut self, mode: Option<XdpMode>, mac: MacAddr6) -> Result<XdpMode, DataplaneError> {
+        let Interface { name, index, .. } = &self.interface;
+        let dataplane = self.director.dataplane();
+        match (dataplane.attach(name, *index, mac, mode.unwrap_or(XdpMode::Driver)), mode) {
+            (Ok(()), _) => Ok(mode.unwrap_or(XdpMode::Driver)),
+            (Err(error @ DataplaneError::Attach { .. }), None) => {
+                tracing::warn!("{error}; falling back to generic mode, which is several times slower");
+                dataplane.attach(name, *index, mac, XdpMode::Generic)?;
+                Ok(XdpMode::Generic)
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    async fn serve(
+        &mut self,
+        claim: &Claim,
+        mut events: Events,
+        requests: mpsc::Sender<Request>,
+    ) -> Result<(), DaemonError> {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let api = tokio::spawn(serve(claim.listen()?, requests, async {
+            // Ends with the sender, however that happens.
+            let _ = stopped.await;
+        }));
+        tracing::info!("instance {} is ready", claim.instance().name());
+        let outcome = self.handle_all(&mut events).await;
+        drop((stop, events));
+        match api.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!("API socket: {error}"),
+            Err(error) => tracing::error!("API task: {error}"),
+        }
+        outcome
+    }
+
+    async fn handle_all(&mut self, events: &mut Events) -> Result<(), DaemonError> {
+        loop {
+            match events.next().await {
+                Event::Neighbour(event) => self.neighbour(event).await,
+                Event::Link(change) => self.link(change).await?,
+                Event::Request(request) => self.answer(request).await,
+                Event::Age => {
+                    self.director.age();
+                    self.report_silent();
+                }
+                Event::Stop => return Ok(()),
+            }
+        }
+    }
+
+    async fn answer(&mut self, request: Request) {
+        // A client that has gone does not want its answer.
+        match request {
+            Request::Apply { changes, reply } => {
+                let _ = reply.send(self.apply(changes).await);
+            }
+            Request::Snapshot { reply } => {
+                let _ = reply.send(self.director.snapshot().map_err(|error| error.to_string()));
+            }
+        }
+    }
+
+    async fn apply(&mut self, changes: Vec<Change>) -> Result<(), Refusal> {
+        let refusal = |(position, error)| Refusal { position, error };
+        let plan = self.director.plan(changes).map_err(refusal)?;
+        let effects = plan.effects.clone();
+        let added = self.ensure_vips(&effects.vips_added).await.map_err(|error| refusal((0, error)))?;
+        if let Err(refused) = self.director.commit(plan) {
+            self.release_vips(&added).await;
+            return Err(refusal(refused));
+        }
+        effects.servers_added.iter().for_each(|address| self.neighbours.watch(*address));
+        for address in &effects.servers_removed {
+            self.neighbours.unwatch(*address);
+            self.silent.remove(address);
+        }
+        self.release_vips(&effects.vips_removed).await;
+        Ok(())
+    }
+
+    /// All of them or none. Gives those that were not there before.
+    async fn ensure_vips(&mut self, vips: &[IpAddr]) -> Result<Vec<IpAddr>, ChangeError> {
+        let mut added = Vec::new();
+        for vip in vips {
+            if !self.manage_vips {
+                self.warn_unless_local(*vip).await;
+                continue;
+            }
+            match self.vips.ensure(*vip, self.interface.index).await {
+                Ok(Ensured::Added) => added.push(*vip),
+                Ok(Ensured::AlreadyOurs | Ensured::AlreadyLocal) => {}
+                Err(error) => {
+                    self.release_vips(&added).await;
+                    return Err(ChangeError::Failed(format!(
+                        "can't put {vip} on {}: {error}",
+                        self.interface.name
+                    )));
+                }
+            }
+        }
+        Ok(added)
+    }
+
+    async fn release_vips(&mut self, vips: &[IpAddr]) {
+        for vip in vips {
+            if let Err(error) = self.vips.release(*vip).await {
+                tracing::error!("can't remove {vip} from {}: {error}", self.interface.name);
+            }
+        }
+    }
+
+    async fn warn_unless_local(&self, vip: IpAddr) {
+        match self.vips.is_local(vip).await {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!(
+                "VIP {vip} is not an address of this host: no one answers ARP for it, so clients can't reach it; \
+                 `ip address add {vip}/32 dev {}`, or start the director with --manage-vips",
+                self.interface.name
+            ),
+            Err(error) => {
+                tracing::warn!("can't find out whether VIP {vip} is an address of this host: {error}");
+            }
+        }
+    }
+
+    async fn neighbour(&mut self, NeighbourEvent { address, state }: NeighbourEvent) {
+        let done = match state {
+            Reachability::Resolved { mac, interface_index, interface } => {
+                match self.behind(interface_index).await {
+                    Ok(behind) => {
+                        self.silent.remove(&address);
+                        tracing::info!("real server {address} is {mac} behind {interface}");
+                        self.director.resolved(address, mac, &behind)
+                    }
+                    Err(error) => self.unresolved(address, error.to_string()),
+                }
+            }
+            Reachability::Unresolved { reason } => self.unresolved(address, reason),
+            Reachability::Local => self.unresolved(
+                address,
+                "it is an address of the director itself, which serves no requests".to_owned(),
+            ),
+        };
+        if let Err(error) = done {
+            tracing::error!("real server {address}: {error}");
+        }
+    }
+
+    fn unresolved(&mut self, address: IpAddr, reason: String) -> Result<(), DataplaneError> {
+        self.silent.insert(address, (Instant::now(), reason.clone()));
+        self.director.unresolved(address, reason)
+    }
+
+    fn report_silent(&mut self) {
+        for (address, (_, reason)) in self.silent.extract_if(.., |_, (since, _)| since.elapsed() >= PATIENCE)
+        {
+            tracing::warn!("real server {address} gets no new connections: {reason}");
+        }
+    }
+
+    async fn behind(&self, index: u32) -> Result<Behind, InterfaceError> {
+        let interface = Interface::by_index(&self.netlink, index).await?;
+        Ok(Behind { mac: interface.ethernet_mac()?, interface: interface.name, index })
+    }
+
+    async fn link(&mut self, change: Result<InterfaceChange, NetlinkError>) -> Result<(), DaemonError> {
+        match change? {
+            InterfaceChange::Removed => return Err(DaemonError::InterfaceGone(self.interface.name.clone())),
+            InterfaceChange::Changed(now) => {
+                let before = std::mem::replace(&mut self.interface, now);
+                let now = &self.interface;
+                if let Some(mac) = now.mac.filter(|_| now.mac != before.mac) {
+                    tracing::info!("{} has the MAC address {mac} now", now.name);
+                    self.director.dataplane().mac_changed(now.index, mac);
+                }
+                if now.mac != before.mac || now.running && !before.running {
+                    self.announce_vips().await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn announce_vips(&mut self) {
+        for vip in self.vips.ours().collect::<Vec<_>>() {
+            if let Err(error) = self.vips.announce(vip).await {
+                tracing::error!("can't announce VIP {vip}: {error}");
+            }
+        }
+    }
+
+    /// Leaves the host as it was. No one answers for the VIPs before packets for them stop being steered.
+    async fn stop(mut self) {
+        if let Err(error) = self.vips.release_all().await {
+            tracing::error!("can't remove the VIPs: {error}");
+        }
+        self.neighbours.shutdown().await;
+        tracing::info!("director detached from {}", self.interface.name);
+    }
+}
+
+impl Events {
+    async fn next(&mut self) -> Event {
+        tokio::select! {
+            _ = self.terminate.recv() => Event::Stop,
+            _ = self.interrupt.recv() => Event::Stop,
+            Some(event) = self.neighbours.recv() => Event::Neighbour(event),
+            change = self.links.next() => Event::Link(change),
+            Some(request) = self.requests.recv() => Event::Request(request),
+            _ = self.ageing.tick() => Event::Age,
+        }
+    }
+}
