@@ -1,3 +1,4 @@
 //! The lab of `lvs-xdp`.
 
 pub mod lab;
+pub mod product;
