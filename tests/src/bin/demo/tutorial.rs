@@ -1,6 +1,7 @@
 //! The steps of the tutorial, and what they print.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -49,9 +50,12 @@ impl<'a> Tutorial<'a> {
         let picture = Recording::start(lab)?;
         send_requests(lab, interrupted)?;
         show_listing(&director)?;
+        interrupted.check()?;
         show_arp(lab)?;
+        interrupted.check()?;
         picture.show()?;
         show_counters(lab)?;
+        interrupted.check()?;
         Ok(Self { director, web_servers })
     }
 
@@ -110,6 +114,7 @@ fn send_requests(lab: &Lab, interrupted: &Interrupted) -> Result<()> {
         interrupted.check()?;
         let answer = http_get(lab.host("client")?, &format!("http://{VIP}/"))?;
         print!(" {}", answer.trim());
+        io::stdout().flush()?;
         *sums.entry(answer.trim().to_owned()).or_default() += 1;
     }
     println!("\n");
