@@ -1,6 +1,7 @@
 //! The XDP program of `lvs-xdp`. Glue only: packet memory to `lvs-common`, and its verdict to an XDP action.
 #![no_std]
 #![no_main]
+#![expect(clippy::needless_pass_by_value, reason = "the macro xdp hands the context over by value")]
 
 mod maps;
 mod packet;

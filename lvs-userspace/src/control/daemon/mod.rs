@@ -1,6 +1,9 @@
 //! The running director: it waits for requests, neighbours, links, time and signals, and lets one at a time through to the
 //! [`Director`].
 
+mod events;
+mod host;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -8,28 +11,23 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use macaddr::MacAddr6;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc::{self, UnboundedReceiver};
-use tokio::sync::oneshot;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
+use self::events::{Event, Events, Signals, ageing};
 use super::api::Refusal;
 use super::api::server::{Request, serve};
-use super::change::{Change, ChangeError};
+use super::change::Change;
 use super::director::Director;
 use super::instance::{Claim, InstanceError};
-use super::reach::Behind;
 use crate::dataplane::{Dataplane, DataplaneError, Sizes, XdpMode};
-use crate::interface::{Interface, InterfaceChange, InterfaceChanges, InterfaceError};
-use crate::neighbour::{NeighbourError, NeighbourEvent, Neighbours, Reachability};
+use crate::interface::{Interface, InterfaceChanges, InterfaceError};
+use crate::neighbour::{NeighbourError, Neighbours};
 use crate::netlink::{Netlink, NetlinkError};
-use crate::vip::{Ensured, VipError, Vips};
+use crate::vip::{VipError, Vips};
 
-/// A sixteenth of the connection table is aged at a time, so the whole of it every four seconds.
-const AGEING: Duration = Duration::from_millis(250);
-
-/// For so long a real server may be silent before it is worth a warning: at first every one is.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// For so long clients may finish what they have begun when the director stops.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How a director runs.
 #[derive(Debug, Clone)]
@@ -92,24 +90,6 @@ struct Daemon {
     silent: BTreeMap<IpAddr, (Instant, String)>,
 }
 
-/// What a director waits for.
-struct Events {
-    neighbours: UnboundedReceiver<NeighbourEvent>,
-    links: InterfaceChanges,
-    requests: mpsc::Receiver<Request>,
-    ageing: Interval,
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-enum Event {
-    Neighbour(NeighbourEvent),
-    Link(Result<InterfaceChange, NetlinkError>),
-    Request(Request),
-    Age,
-    Stop,
-}
-
 /// Runs a director with these first changes until SIGTERM, SIGINT or the loss of its interface, then leaves the host as
 /// it was.
 ///
@@ -122,7 +102,8 @@ pub async fn run(
     rules: Vec<Change>,
 ) -> Result<(), DaemonError> {
     // Before anything is touched: a signal that comes while the director starts also ends it in order.
-    let [terminate, interrupt] = [handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?];
+    let signals =
+        Signals::catch().map_err(|source| DaemonError::System { what: "can't wait for signals", source })?;
     let netlink = Netlink::open()?;
     let interface = Interface::by_name(&netlink, &settings.interface).await?;
     let mac = interface.usable()?;
@@ -134,24 +115,16 @@ pub async fn run(
     let mut daemon =
         Daemon { director, netlink, neighbours, vips, interface, manage_vips, silent: BTreeMap::new() };
     let (send_requests, requests) = mpsc::channel(16);
-    let events =
-        Events { neighbours: neighbour_events, links, requests, ageing: ageing(), terminate, interrupt };
+    let events = Events { neighbours: neighbour_events, links, requests, ageing: ageing(), signals };
     let outcome = match daemon.start(settings, mac, rules).await {
         Ok(()) => daemon.serve(claim, events, send_requests).await,
         Err(error) => Err(error),
     };
     daemon.stop().await;
+    if outcome.is_ok() {
+        tracing::info!("director detached from {}", settings.interface);
+    }
     outcome
-}
-
-fn handler(kind: SignalKind) -> Result<Signal, DaemonError> {
-    signal(kind).map_err(|source| DaemonError::System { what: "can't wait for signals", source })
-}
-
-fn ageing() -> Interval {
-    let mut ageing = interval(AGEING);
-    ageing.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ageing
 }
 
 /// The secret under which connections are hashed.
@@ -207,10 +180,11 @@ impl Daemon {
         tracing::info!("instance {} is ready", claim.instance().name());
         let outcome = self.handle_all(&mut events).await;
         drop((stop, events));
-        match api.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!("API socket: {error}"),
-            Err(error) => tracing::error!("API task: {error}"),
+        match timeout(LAST_WORDS, api).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => tracing::error!("API socket: {error}"),
+            Ok(Err(error)) => tracing::error!("API task: {error}"),
+            Err(_) => tracing::warn!("a client did not finish its request in time: it gets no answer"),
         }
         outcome
     }
@@ -260,136 +234,11 @@ impl Daemon {
         Ok(())
     }
 
-    /// All of them or none. Gives those that were not there before.
-    async fn ensure_vips(&mut self, vips: &[IpAddr]) -> Result<Vec<IpAddr>, ChangeError> {
-        let mut added = Vec::new();
-        for vip in vips {
-            if !self.manage_vips {
-                self.warn_unless_local(*vip).await;
-                continue;
-            }
-            match self.vips.ensure(*vip, self.interface.index).await {
-                Ok(Ensured::Added) => added.push(*vip),
-                Ok(Ensured::AlreadyOurs | Ensured::AlreadyLocal) => {}
-                Err(error) => {
-                    self.release_vips(&added).await;
-                    return Err(ChangeError::Failed(format!(
-                        "can't put {vip} on {}: {error}",
-                        self.interface.name
-                    )));
-                }
-            }
-        }
-        Ok(added)
-    }
-
-    async fn release_vips(&mut self, vips: &[IpAddr]) {
-        for vip in vips {
-            if let Err(error) = self.vips.release(*vip).await {
-                tracing::error!("can't remove {vip} from {}: {error}", self.interface.name);
-            }
-        }
-    }
-
-    async fn warn_unless_local(&self, vip: IpAddr) {
-        match self.vips.is_local(vip).await {
-            Ok(true) => {}
-            Ok(false) => tracing::warn!(
-                "VIP {vip} is not an address of this host: no one answers ARP for it, so clients can't reach it; \
-                 `ip address add {vip}/32 dev {}`, or start the director with --manage-vips",
-                self.interface.name
-            ),
-            Err(error) => {
-                tracing::warn!("can't find out whether VIP {vip} is an address of this host: {error}");
-            }
-        }
-    }
-
-    async fn neighbour(&mut self, NeighbourEvent { address, state }: NeighbourEvent) {
-        let done = match state {
-            Reachability::Resolved { mac, interface_index, interface } => {
-                match self.behind(interface_index).await {
-                    Ok(behind) => {
-                        self.silent.remove(&address);
-                        tracing::info!("real server {address} is {mac} behind {interface}");
-                        self.director.resolved(address, mac, &behind)
-                    }
-                    Err(error) => self.unresolved(address, error.to_string()),
-                }
-            }
-            Reachability::Unresolved { reason } => self.unresolved(address, reason),
-            Reachability::Local => self.unresolved(
-                address,
-                "it is an address of the director itself, which serves no requests".to_owned(),
-            ),
-        };
-        if let Err(error) = done {
-            tracing::error!("real server {address}: {error}");
-        }
-    }
-
-    fn unresolved(&mut self, address: IpAddr, reason: String) -> Result<(), DataplaneError> {
-        self.silent.insert(address, (Instant::now(), reason.clone()));
-        self.director.unresolved(address, reason)
-    }
-
-    fn report_silent(&mut self) {
-        for (address, (_, reason)) in self.silent.extract_if(.., |_, (since, _)| since.elapsed() >= PATIENCE)
-        {
-            tracing::warn!("real server {address} gets no new connections: {reason}");
-        }
-    }
-
-    async fn behind(&self, index: u32) -> Result<Behind, InterfaceError> {
-        let interface = Interface::by_index(&self.netlink, index).await?;
-        Ok(Behind { mac: interface.ethernet_mac()?, interface: interface.name, index })
-    }
-
-    async fn link(&mut self, change: Result<InterfaceChange, NetlinkError>) -> Result<(), DaemonError> {
-        match change? {
-            InterfaceChange::Removed => return Err(DaemonError::InterfaceGone(self.interface.name.clone())),
-            InterfaceChange::Changed(now) => {
-                let before = std::mem::replace(&mut self.interface, now);
-                let now = &self.interface;
-                if let Some(mac) = now.mac.filter(|_| now.mac != before.mac) {
-                    tracing::info!("{} has the MAC address {mac} now", now.name);
-                    self.director.dataplane().mac_changed(now.index, mac);
-                }
-                if now.mac != before.mac || now.running && !before.running {
-                    self.announce_vips().await;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn announce_vips(&mut self) {
-        for vip in self.vips.ours().collect::<Vec<_>>() {
-            if let Err(error) = self.vips.announce(vip).await {
-                tracing::error!("can't announce VIP {vip}: {error}");
-            }
-        }
-    }
-
     /// Leaves the host as it was. No one answers for the VIPs before packets for them stop being steered.
     async fn stop(mut self) {
         if let Err(error) = self.vips.release_all().await {
             tracing::error!("can't remove the VIPs: {error}");
         }
         self.neighbours.shutdown().await;
-        tracing::info!("director detached from {}", self.interface.name);
-    }
-}
-
-impl Events {
-    async fn next(&mut self) -> Event {
-        tokio::select! {
-            _ = self.terminate.recv() => Event::Stop,
-            _ = self.interrupt.recv() => Event::Stop,
-            Some(event) = self.neighbours.recv() => Event::Neighbour(event),
-            change = self.links.next() => Event::Link(change),
-            Some(request) = self.requests.recv() => Event::Request(request),
-            _ = self.ageing.tick() => Event::Age,
-        }
     }
 }
