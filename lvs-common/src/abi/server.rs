@@ -49,6 +49,7 @@ impl core::fmt::Debug for Link {
 }
 
 /// How many connections of a real server are in the connection table.
+#[cfg_attr(not(target_arch = "bpf"), derive(Default))]
 #[repr(C)]
 pub struct ServerConnections {
     /// Those in a state that IPVS counts as active.

@@ -13,6 +13,7 @@ pub const WAYS: usize = 4;
 const CLAIMED: u64 = 2;
 
 /// The place of one connection.
+#[cfg_attr(not(target_arch = "bpf"), derive(Default))]
 #[repr(C)]
 pub struct Way {
     fingerprint: Word,
@@ -20,6 +21,7 @@ pub struct Way {
 }
 
 /// A set: one cache line.
+#[cfg_attr(not(target_arch = "bpf"), derive(Default))]
 #[repr(C, align(64))]
 pub struct Line {
     /// The ways, without order.
