@@ -32,6 +32,8 @@ pub trait Tables {
 
 /// How often a CPU looks at a lock that another one holds for some 50 ns.
 const LOCK_ATTEMPTS: u32 = 64;
+/// How often a new connection looks for a place when other CPUs are faster.
+const OPEN_ATTEMPTS: u32 = 4;
 
 /// Decides about a packet that is addressed to the director. `now` is the present tick.
 #[inline(always)]
@@ -131,15 +133,14 @@ fn admit<T: Tables>(packet: &Packet, tables: &T, place: &Place, now: u32) -> Ver
     if tables.is_vip(&packet.source_as_vip()) {
         return Verdict::Pass(Reason::SourceIsVip);
     }
-    let room = room(tables, place, now);
     let opens = packet.may_open();
-    if !opens && room.is_some() {
+    if !opens && room(tables, place, now).is_some() {
         return Verdict::Pass(Reason::NoConnection);
     }
     if packet.ttl <= 1 {
         return Verdict::Pass(Reason::TtlExpired);
     }
-    let verdict = if opens { open(packet, tables, place, service, room, now) } else { None };
+    let verdict = if opens { open(packet, tables, place, service, now) } else { None };
     verdict.unwrap_or_else(|| steer_by_hash(tables, place, service))
 }
 
@@ -150,14 +151,13 @@ fn open<T: Tables>(
     tables: &T,
     place: &Place,
     service: &Service,
-    room: Option<Room>,
     now: u32,
 ) -> Option<Verdict> {
     let lock = tables.lock(place.fingerprint)?;
     acquire(lock)?;
-    let verdict = open_locked(packet, tables, place, service, room, now);
+    let settled = (0..OPEN_ATTEMPTS).find_map(|_| open_locked(packet, tables, place, service, now).ok());
     lock.store(0);
-    verdict
+    settled.flatten()
 }
 
 #[inline(always)]
@@ -165,49 +165,54 @@ fn acquire(lock: &Word) -> Option<()> {
     (0..LOCK_ATTEMPTS).any(|_| lock.replace(0, 1)).then_some(())
 }
 
+/// Another CPU has just taken the way: there may be another.
+struct Overtaken;
+
 #[inline(always)]
 fn open_locked<T: Tables>(
     packet: &Packet,
     tables: &T,
     place: &Place,
     service: &Service,
-    room: Option<Room>,
     now: u32,
-) -> Option<Verdict> {
-    let (way, before, fresh) = match find(tables, place) {
+) -> Result<Option<Verdict>, Overtaken> {
+    let (way, before) = match find(tables, place) {
+        // Opened by another CPU a moment ago: nothing to touch.
         Some((_, meta)) if is_live(packet, meta, tables, now) => {
-            // Opened by another CPU a moment ago: nothing to touch.
-            return Some(forward(tables, meta.server()));
+            return Ok(Some(forward(tables, meta.server())));
         }
-        Some((way, meta)) => (way, meta, None),
-        None => {
-            let Room { line, candidate } = room?;
-            let (way, seen) = tables.line(line)?.way_of(candidate, tables.timeouts(), now)?;
-            (way, seen.meta, Some(seen))
-        }
+        Some((_, Meta::CLAIMED)) => return Err(Overtaken),
+        Some(own) => own,
+        None => match room(tables, place, now) {
+            Some(room) => room.way(tables, now).ok_or(Overtaken)?,
+            None => return Ok(None),
+        },
     };
     let Some((server, link)) = next_server(tables, service) else {
-        return Some(Verdict::Pass(Reason::NoServer));
+        return Ok(Some(Verdict::Pass(Reason::NoServer)));
     };
     let after = Meta::new(server, State::opening(packet.protocol), now);
-    let taken = match fresh {
-        Some(seen) => way.claim(seen, place.fingerprint, after),
-        // The connection's own way: only ageing competes, or a claim that wins.
-        None => way.update(before, after) && way.is(place.fingerprint),
-    };
-    if !taken {
-        return None;
+    if !way.claim(before, place.fingerprint, after) {
+        return Err(Overtaken);
     }
     recount(tables, before, after);
-    Some(Verdict::Forward { server, link, opened: true, reason: Reason::NewConnection })
+    Ok(Some(Verdict::Forward { server, link, opened: true, reason: Reason::NewConnection }))
 }
 
-/// A place for a new connection, as it was before the lock was taken.
+/// A place for a new connection.
 #[derive(Clone, Copy)]
 struct Room {
     /// The line's hash.
     line: u32,
     candidate: Candidate,
+}
+
+impl Room {
+    /// The way, and what is known of the connection that leaves it.
+    #[inline(always)]
+    fn way<'a, T: Tables>(&self, tables: &'a T, now: u32) -> Option<(&'a Way, Meta)> {
+        tables.line(self.line)?.way_of(self.candidate, tables.timeouts(), now)
+    }
 }
 
 /// Where a new connection can stand: free or expired ways first, then those whose connection is over, then half-open ones.

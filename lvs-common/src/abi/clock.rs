@@ -26,7 +26,8 @@ impl Timeouts {
     /// `udp_timeouts` in ip_vs_proto_udp.c).
     #[must_use]
     pub fn new(ticks_per_second: f64) -> Self {
-        let mut ticks = [0; State::SLOTS];
+        // What is no state never expires.
+        let mut ticks = [u32::MAX; State::SLOTS];
         for state in State::ALL {
             if let Some(slot) = ticks.get_mut(state as usize) {
                 *slot = (f64::from(state.default_timeout()) * ticks_per_second + 0.5) as u32;

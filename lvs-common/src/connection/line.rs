@@ -9,9 +9,6 @@ use crate::word::Word;
 /// Ways of a line.
 pub const WAYS: usize = 4;
 
-/// A fingerprint that belongs to no connection: the way is being given to another.
-const CLAIMED: u64 = 2;
-
 /// The place of one connection.
 #[cfg_attr(not(target_arch = "bpf"), derive(Default))]
 #[repr(C)]
@@ -59,24 +56,17 @@ impl Way {
         self.meta.replace(current.0, new.0)
     }
 
-    /// Gives the way to another connection, unless it is no longer what the caller has seen; says whether it did.
+    /// Gives the way to another connection, unless what is known of the present one has changed meanwhile; says whether it
+    /// did.
     #[inline(always)]
-    pub fn claim(&self, seen: Seen, fingerprint: u64, meta: Meta) -> bool {
-        if !self.fingerprint.replace(seen.fingerprint, CLAIMED) {
-            return false;
+    pub fn claim(&self, seen: Meta, fingerprint: u64, meta: Meta) -> bool {
+        let claimed = self.update(seen, Meta::CLAIMED);
+        if claimed {
+            self.fingerprint.store(fingerprint);
+            self.meta.store(meta.0);
         }
-        let exchanged = self.update(seen.meta, meta);
-        self.fingerprint.store(if exchanged { fingerprint } else { seen.fingerprint });
-        exchanged
+        claimed
     }
-}
-
-/// A way's contents when it was judged.
-#[derive(Clone, Copy)]
-pub struct Seen {
-    fingerprint: u64,
-    /// What was known of the connection.
-    pub meta: Meta,
 }
 
 /// The way of a line that is given away first, and how readily.
@@ -122,13 +112,6 @@ impl Candidate {
     }
 }
 
-impl Way {
-    #[inline(always)]
-    fn seen(&self) -> Seen {
-        Seen { fingerprint: self.fingerprint.load(), meta: self.meta() }
-    }
-}
-
 impl Line {
     /// The way of a connection.
     #[inline(always)]
@@ -146,14 +129,13 @@ impl Line {
         judged.fold(Candidate(0), Candidate::greater)
     }
 
-    /// The candidate's way with what stands in it now; nothing if it is just being given to a connection or has become one that
-    /// must stay.
+    /// The candidate's way with what is known of its connection now; nothing if that is less expendable than it was.
     #[inline(always)]
     #[must_use]
-    pub fn way_of(&self, candidate: Candidate, timeouts: &Timeouts, now: u32) -> Option<(&Way, Seen)> {
+    pub fn way_of(&self, candidate: Candidate, timeouts: &Timeouts, now: u32) -> Option<(&Way, Meta)> {
         let way = self.ways.get(candidate.0 as usize & (WAYS - 1))?;
-        let seen = way.seen();
-        (seen.fingerprint != CLAIMED && seen.meta.expendable(timeouts, now) > 0).then_some((way, seen))
+        let meta = way.meta();
+        (u64::from(meta.expendable(timeouts, now)) >= candidate.class()).then_some((way, meta))
     }
 }
 
@@ -196,9 +178,9 @@ mod tests {
         let timeouts = Timeouts::new(4.0);
         let candidate = line.candidate(&timeouts, 1001);
         let (way, seen) = line.way_of(candidate, &timeouts, 1001).unwrap();
-        assert!(way.update(seen.meta, Meta::new(1, State::Established, 1001)), "its packet came meanwhile");
+        assert!(way.update(seen, Meta::new(1, State::Established, 1001)), "its packet came meanwhile");
         assert!(!way.claim(seen, 77, Meta::new(2, State::SynReceived, 1001)));
-        assert!(way.is(seen.fingerprint) && way.meta().state() == State::Established);
+        assert!(!way.is(77) && way.meta().state() == State::Established);
         assert!(line.way_of(candidate, &timeouts, 1001).is_none());
     }
 
@@ -210,5 +192,24 @@ mod tests {
         assert!(way.claim(seen, 77, Meta::new(2, State::SynReceived, 1)));
         assert_eq!(line.find(77).unwrap().meta().server(), 2);
         assert!(!way.claim(seen, 99, Meta::new(3, State::SynReceived, 1)));
+        assert!(way.is(77));
+    }
+
+    #[test]
+    fn what_was_free_and_is_half_open_now_is_no_longer_the_candidate() {
+        let line = line([Meta::FREE; WAYS]);
+        let timeouts = Timeouts::new(4.0);
+        let candidate = line.candidate(&timeouts, 1);
+        let (way, seen) = line.way_of(candidate, &timeouts, 1).unwrap();
+        assert!(way.claim(seen, 77, Meta::new(2, State::SynReceived, 1)));
+        assert!(line.way_of(candidate, &timeouts, 1).is_none());
+    }
+
+    #[test]
+    fn a_way_that_is_being_given_away_is_nobodys() {
+        let line =
+            line([Meta::CLAIMED, Meta::CLAIMED, Meta::CLAIMED, Meta::new(1, State::Established, 1000)]);
+        assert!(line.candidate(&Timeouts::new(4.0), 1001).is_none());
+        assert_eq!(Meta::CLAIMED.state(), State::Free);
     }
 }

@@ -17,6 +17,8 @@ const KEPT: u64 = !((7 << STATE) | 0xffff_ffff);
 impl Meta {
     /// No connection.
     pub const FREE: Self = Self(0);
+    /// Not yet a connection: the way is being given to one. Its state is [`State::Free`], but it is not expendable.
+    pub const CLAIMED: Self = Self(7 << STATE);
 
     /// A connection to a real server, last seen now.
     #[inline(always)]

@@ -8,10 +8,10 @@
 //! Who may write what, on any CPU and in user space:
 //!
 //! - **A way's meta changes only by compare-and-swap**, so nobody overwrites a newer value: a touch loses against a
-//!   replacement, ageing loses against a touch.
-//! - **A way gets another fingerprint only through [`Way::claim`]**: the fingerprint is taken away by compare-and-swap,
-//!   the meta exchanged, the new fingerprint set. A reader takes the meta and then looks at the fingerprint again, so it
-//!   never uses another connection's meta.
+//!   replacement, ageing loses against a touch. Whoever exchanged it counts the change.
+//! - **A way gets another fingerprint only through [`Way::claim`]**: the meta is exchanged for [`Meta::CLAIMED`], which
+//!   nobody else replaces, then the new fingerprint is set, then the new meta. A claim that comes too late has changed
+//!   nothing. A reader takes the meta and then looks at the fingerprint again, so it never uses another connection's meta.
 //! - **A new connection is put in under the lock of its fingerprint**, so two CPUs that meet with the same one choose one
 //!   real server. Looking up takes no lock.
 //!
@@ -23,7 +23,7 @@ mod meta;
 mod place;
 mod state;
 
-pub use line::{Candidate, Line, Seen, WAYS, Way};
+pub use line::{Candidate, Line, WAYS, Way};
 pub use meta::Meta;
 pub use place::{HashKey, Place};
 pub use state::State;
