@@ -30,6 +30,9 @@ pub trait Tables {
     fn connections(&self, server: ServerIndex) -> Option<&ServerConnections>;
 }
 
+#[cfg(test)]
+mod tests;
+
 /// How often a CPU looks at a lock that another one holds for some 50 ns.
 const LOCK_ATTEMPTS: u32 = 64;
 /// How often a new connection looks for a place when other CPUs are faster.

@@ -87,6 +87,12 @@ impl Meta {
     }
 }
 
+impl core::fmt::Debug for Meta {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} to server {}, seen at tick {}", self.state().name(), self.server(), self.0 as u32)
+    }
+}
+
 /// [`Meta::expendable`] of a connection that has not expired, two bits for each state.
 const CLASSES: u32 = {
     let mut classes = 0;
