@@ -43,7 +43,7 @@ impl Clock {
     }
 }
 
-fn jiffies(program: &Xdp) -> Result<u64, DataplaneError> {
+pub(super) fn jiffies(program: &Xdp) -> Result<u64, DataplaneError> {
     let mut out = [0; 64];
     let mut options = TestRunOptions::new();
     options.data_in = Some(&[0; 64]);

@@ -8,12 +8,13 @@ mod clock;
 mod load;
 mod mapping;
 pub mod object;
+mod test_run;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use aya::Ebpf;
 use aya::maps::{Array, DevMap, HashMap, MapData, MapError, PerCpuArray};
-use aya::programs::{ProgramError, TestRun as _, TestRunOptions};
+use aya::programs::ProgramError;
 use lvs_common::abi::{Link, ServerConnections, ServerIndex, ServiceKey, Slots, Timeouts, VipKey};
 use lvs_common::connection::{Line, State};
 use lvs_common::verdict::Reason;
@@ -25,6 +26,7 @@ use self::clock::Clock;
 pub use self::load::Sizes;
 use self::load::{Key, OWN_EGRESS, ServiceImage};
 use self::mapping::Mapped;
+pub use self::test_run::{TestRunOutcome, TestRunner};
 use crate::control::snapshot::{ReasonCount, Traffic};
 
 /// Why the data path can't be set up or changed.
@@ -182,23 +184,6 @@ impl Dataplane {
     pub fn program_cost(&mut self) -> Result<(u32, u32), DataplaneError> {
         let info = load::xdp(&mut self.ebpf, "director")?.info().map_err(DataplaneError::load)?;
         Ok((info.verified_instruction_count().unwrap_or(0), info.size_jitted()))
-    }
-
-    /// Runs the director's program on a frame `repeat` times, each on what the one before left: the XDP action, the frame
-    /// after it, and the mean duration in nanoseconds.
-    ///
-    /// # Errors
-    /// When the kernel refuses the frame: fewer than 14 bytes, or more than a page holds.
-    pub fn test_run(&mut self, frame: &[u8], repeat: u32) -> Result<(u32, Vec<u8>, u64), DataplaneError> {
-        let mut out = vec![0; frame.len() + 256];
-        let mut options = TestRunOptions::new();
-        options.data_in = Some(frame);
-        options.data_out = Some(&mut out);
-        options.repeat = repeat;
-        let director = load::xdp(&mut self.ebpf, "director")?;
-        let result = director.test_run(options).map_err(|error| DataplaneError::TestRun(Box::new(error)))?;
-        out.truncate(result.data_size_out as usize);
-        Ok((result.return_value, out, result.duration.as_nanos() as u64))
     }
 
     /// Publishes a service with a slot table, at whose first slot the next connection starts.
