@@ -59,7 +59,8 @@ impl<'a> Frame<'a> {
         unsafe {
             let checksum = header.add(10).cast::<u16>();
             let sum = u32::from(checksum.read_unaligned()) + u32::from(0x0100_u16.to_be());
-            checksum.write_unaligned((sum + (sum >> 16)) as u16);
+            // 0xffff carries, too: it is the other zero, which no computed checksum is (RFC 1624, section 3).
+            checksum.write_unaligned((sum + ((sum + 1) >> 16)) as u16);
             let ttl = header.add(8);
             ttl.write(ttl.read().wrapping_sub(1));
         }
