@@ -1,4 +1,5 @@
-//! The lab of `lvs-xdp`.
+//! The lab and the packet fixtures of `lvs-xdp`.
 
+pub mod fixture;
 pub mod lab;
 pub mod product;

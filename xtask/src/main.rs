@@ -44,6 +44,13 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Run the packet fixtures alone (as root), or list them: --list
+    #[command(disable_help_flag = true)]
+    Fixtures {
+        /// Passed on to the fixtures; --help lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Check the format and run clippy on both sides, the user side and the kernel side
     Lint,
     /// Check the dependencies' licences, sources and advisories with cargo-deny
@@ -73,6 +80,7 @@ fn run(task: Task) -> Result<()> {
         Task::Setup { check: false } => setup::run(),
         Task::Build { arguments } => suite::build(&arguments),
         Task::Test { arguments } => suite::test(&arguments),
+        Task::Fixtures { arguments } => suite::fixtures(&arguments),
         Task::Lint => lint::run(),
         Task::Deny => deny::run(),
         Task::Demo { arguments } => demo::run(&arguments),

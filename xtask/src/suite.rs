@@ -25,3 +25,10 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<()> {
         process::cargo().args(["test", "--workspace", "--exclude", PACKAGE]).args(arguments),
     )
 }
+
+/// Becomes the packet fixtures, which have their own arguments.
+pub(crate) fn fixtures(arguments: &[OsString]) -> Result<()> {
+    setup::ensure()?;
+    let fixtures = ["run", "--quiet", "--package", "lvs-tests", "--bin", "fixtures", "--"];
+    process::become_program(process::cargo().args(fixtures).args(arguments))
+}
