@@ -33,8 +33,8 @@ pub trait Tables {
 #[cfg(test)]
 mod tests;
 
-/// How often a CPU looks at a lock that another one holds for some 50 ns.
-const LOCK_ATTEMPTS: u32 = 64;
+/// How often a CPU looks at a lock that another one holds for some 300 ns, or longer when it is interrupted.
+const LOCK_ATTEMPTS: u32 = 256;
 /// How often a new connection looks for a place when other CPUs are faster.
 const OPEN_ATTEMPTS: u32 = 4;
 
