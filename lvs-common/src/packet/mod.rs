@@ -3,6 +3,8 @@
 mod bytes;
 mod ethernet;
 mod ipv4;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 pub use bytes::{Bytes, field};

@@ -5,6 +5,8 @@
 //! user space moves it on by the number of turns taken before it applies a change.
 
 mod rr;
+#[cfg(test)]
+mod tests;
 mod wrr;
 
 pub use rr::Rr;
