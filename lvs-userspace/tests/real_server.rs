@@ -196,7 +196,7 @@ fn up_sets_everything_in_order_and_down_restores_in_the_reverse_order() {
          net.ipv4.conf.all.arp_ignore: 1 -> 0\n"
     );
     assert_eq!(server.namespace.state(), before);
-    assert_eq!(server.record(), None);
+    assert_eq!(server.files(), Vec::<String>::new());
 }
 
 #[test]

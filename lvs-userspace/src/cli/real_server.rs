@@ -7,10 +7,12 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use crate::control::instance::RUN_DIR;
+use crate::journal::Loaded;
 use crate::netns::NetnsIdentity;
 use crate::real_server::companion::{Companion, Down, Up};
 use crate::real_server::host::Kernel;
-use crate::real_server::record::{RecordFile, Stored};
+use crate::real_server::record;
 use crate::real_server::status::{Finding, Verdict};
 use crate::real_server::vip::Vip;
 
@@ -26,7 +28,7 @@ pub(super) struct RealServer {
         global = true,
         env = "LVS_XDP_RUN_DIR",
         value_name = "FOLDER",
-        default_value = "/run/lvs-xdp"
+        default_value = RUN_DIR
     )]
     run_dir: PathBuf,
 
@@ -95,8 +97,8 @@ impl RealServer {
     }
 
     fn companion(&self) -> anyhow::Result<Companion<Kernel>> {
-        let file = RecordFile::new(self.run_dir.clone(), NetnsIdentity::current()?);
-        Ok(Companion::new(Kernel::open()?, file))
+        let journal = record::journal(&self.run_dir, NetnsIdentity::current()?);
+        Ok(Companion::new(Kernel::open()?, journal))
     }
 }
 
@@ -109,11 +111,11 @@ fn require_root(command: &str) -> anyhow::Result<()> {
 }
 
 fn recorded_vips(companion: &Companion<Kernel>) -> anyhow::Result<Vec<Vip>> {
-    match companion.stored()? {
-        Stored::Record(record) => Ok(record.vips),
-        Stored::Nothing | Stored::OtherBoot => Ok(Vec::new()),
-        Stored::Unusable { why } => {
-            warn(&format!("the record of `real-server up` can't be used: {why}"));
+    match companion.recorded()? {
+        Loaded::Found(record) => Ok(record.vips),
+        Loaded::Absent | Loaded::OtherBoot => Ok(Vec::new()),
+        Loaded::Unusable { reason } => {
+            warn(&format!("the record of `real-server up` can't be used: {reason}"));
             Ok(Vec::new())
         }
     }

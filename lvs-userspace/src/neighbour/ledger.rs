@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::ownership::Claim;
-use crate::journal::{Journal, JournalError, Loaded};
+use crate::journal::{Journal, JournalError};
 
 /// Which neighbour entries are ours.
 #[derive(Debug)]
@@ -20,15 +20,11 @@ pub(super) struct Ledger {
 impl Ledger {
     /// Reads what a killed predecessor left.
     pub(super) fn open(path: Option<PathBuf>) -> Result<Self, JournalError> {
-        let journal = path.map(|path| Journal::new(path, "neighbours-1"));
-        let inherited = match journal.as_ref().map(Journal::load).transpose()? {
-            Some(Loaded::Found(claims)) => claims,
-            Some(Loaded::SetAside { moved_to, reason }) => {
-                tracing::warn!(?moved_to, reason, "set the neighbour journal aside");
-                Vec::new()
-            }
-            Some(Loaded::Absent) | None => Vec::new(),
-        };
+        let journal = path.map(|path| Journal::here(path, "neighbours-1")).transpose()?;
+        let recovered = journal.as_ref().map(Journal::recover).transpose()?;
+        let (inherited, discarded) = recovered.unwrap_or_default();
+        discarded.iter().for_each(|discarded| tracing::warn!("{discarded}"));
+        let inherited = inherited.unwrap_or_default();
         Ok(Self { held: BTreeMap::new(), inherited, journal, unsaved: false })
     }
 

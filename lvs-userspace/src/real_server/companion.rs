@@ -1,19 +1,17 @@
 //! `up` and `down`: record first, change then, and undo what was recorded.
 
-use std::fmt;
-use std::path::PathBuf;
-
 use super::host::{Host, HostError};
 use super::plan::{self, Left, Step, Undo, plan_down, plan_up};
-use super::record::{Record, RecordError, RecordFile, Stored};
+use super::record::Record;
 use super::status::{Finding, findings};
 use super::vip::Vip;
+use crate::journal::{Discarded, Journal, JournalError, Loaded};
 
 /// Prepares a host as a real server and puts back what it changed.
 #[derive(Debug)]
 pub struct Companion<H> {
     host: H,
-    file: RecordFile,
+    journal: Journal<Record>,
 }
 
 /// What `up` did.
@@ -38,25 +36,6 @@ pub struct Down {
     pub discarded: Option<Discarded>,
 }
 
-/// A record that could not be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Discarded {
-    /// Of an earlier boot: removed.
-    OtherBoot {
-        /// Where it was.
-        path: PathBuf,
-    },
-    /// Torn or foreign: kept under another name.
-    SetAside {
-        /// Where it was.
-        path: PathBuf,
-        /// What was wrong with it.
-        why: String,
-        /// Where it is now.
-        aside: PathBuf,
-    },
-}
-
 /// `up` or `down` failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CompanionError {
@@ -65,7 +44,7 @@ pub enum CompanionError {
     Host(#[from] HostError),
     /// The record could not be kept.
     #[error(transparent)]
-    Record(#[from] RecordError),
+    Journal(#[from] JournalError),
     /// The host refused a step of `up` and then its undoing.
     #[error(
         "{}, and what was done before could not be undone ({}): `real-server down` will try again",
@@ -81,9 +60,9 @@ pub enum CompanionError {
 }
 
 impl<H: Host> Companion<H> {
-    /// A companion of a host that keeps its record in a file.
-    pub const fn new(host: H, file: RecordFile) -> Self {
-        Self { host, file }
+    /// A companion of a host that keeps its record in a journal.
+    pub const fn new(host: H, journal: Journal<Record>) -> Self {
+        Self { host, journal }
     }
 
     /// Makes the host a silent holder of these VIPs, beside those of an earlier `up`. Nothing is changed
@@ -92,13 +71,13 @@ impl<H: Host> Companion<H> {
     /// # Errors
     /// When the record can't be kept or the host refuses.
     pub fn up(&mut self, vips: &[Vip]) -> Result<Up, CompanionError> {
-        let _lock = self.file.lock()?;
-        let (before, discarded) = self.usable_record()?;
-        let before = before.unwrap_or_else(|| self.file.empty());
+        let _lock = self.journal.lock()?;
+        let (before, discarded) = self.journal.recover()?;
+        let before = before.unwrap_or_default();
         let steps = plan_up(&self.host.look()?, vips);
         let record = before.with(vips, &steps);
         if record != before {
-            self.file.save(&record)?;
+            self.journal.store(&record)?;
         }
         self.execute(&steps, &before)?;
         Ok(Up { steps, discarded })
@@ -109,16 +88,16 @@ impl<H: Host> Companion<H> {
     /// # Errors
     /// When the host refuses; what is left to undo stays recorded.
     pub fn down(&mut self) -> Result<Down, CompanionError> {
-        let _lock = self.file.lock()?;
-        let (record, discarded) = self.usable_record()?;
+        let _lock = self.journal.lock()?;
+        let (record, discarded) = self.journal.recover()?;
         let was_up = record.is_some();
-        let record = record.unwrap_or_else(|| self.file.empty());
+        let record = record.unwrap_or_default();
         let found = self.host.look()?;
         let undos = plan_down(&record.steps, &found);
         for undo in &undos {
             self.host.undo(undo)?;
         }
-        self.file.remove()?;
+        self.journal.remove()?;
         Ok(Down { undos, left: plan::left_alone(&record, &found), was_up, discarded })
     }
 
@@ -134,24 +113,8 @@ impl<H: Host> Companion<H> {
     ///
     /// # Errors
     /// When it can't be read.
-    pub fn stored(&self) -> Result<Stored, CompanionError> {
-        Ok(self.file.load()?)
-    }
-
-    fn usable_record(&self) -> Result<(Option<Record>, Option<Discarded>), RecordError> {
-        let path = self.file.path();
-        match self.file.load()? {
-            Stored::Nothing => Ok((None, None)),
-            Stored::Record(record) => Ok((Some(record), None)),
-            Stored::OtherBoot => {
-                self.file.remove()?;
-                Ok((None, Some(Discarded::OtherBoot { path })))
-            }
-            Stored::Unusable { why } => {
-                let aside = self.file.set_aside()?;
-                Ok((None, Some(Discarded::SetAside { path, why, aside })))
-            }
-        }
+    pub fn recorded(&self) -> Result<Loaded<Record>, CompanionError> {
+        Ok(self.journal.load()?)
     }
 
     fn execute(&mut self, steps: &[Step], before: &Record) -> Result<(), CompanionError> {
@@ -176,29 +139,11 @@ impl<H: Host> Companion<H> {
             self.host.undo(&undo)?;
         }
         if before.is_empty() {
-            self.file.remove()?;
+            self.journal.remove()?;
         } else {
-            self.file.save(before)?;
+            self.journal.store(before)?;
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for Discarded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OtherBoot { path } => write!(
-                f,
-                "the record {} is of an earlier boot, and what it tells of went with that: removed",
-                path.display()
-            ),
-            Self::SetAside { path, why, aside } => write!(
-                f,
-                "the record {} can't be used ({why}): set aside as {}, nothing in it was undone",
-                path.display(),
-                aside.display()
-            ),
-        }
     }
 }
 

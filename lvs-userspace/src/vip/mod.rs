@@ -14,7 +14,7 @@ use macaddr::MacAddr6;
 use tokio::task::AbortHandle;
 
 use crate::interface::{Interface, InterfaceError};
-use crate::journal::{Journal, JournalError, Loaded};
+use crate::journal::{Journal, JournalError};
 use crate::netlink::{Netlink, NetlinkError};
 use address::{Addition, OwnAddress};
 
@@ -61,19 +61,10 @@ impl Vips {
     ///
     /// The journal can't be read or brought up to date, or the kernel can't be asked for its addresses.
     pub async fn open(netlink: Netlink, path: PathBuf) -> Result<Self, VipError> {
-        let journal = Journal::new(path, "vips-1");
-        let written = match journal.load()? {
-            Loaded::Found(written) => written,
-            Loaded::Absent => Vec::new(),
-            Loaded::SetAside { moved_to, reason } => {
-                tracing::warn!(
-                    ?moved_to,
-                    reason,
-                    "set the journal of VIPs aside: none of them is ours any more"
-                );
-                Vec::new()
-            }
-        };
+        let journal = Journal::<Vec<OwnAddress>>::here(path, "vips-1")?;
+        let (written, discarded) = journal.recover()?;
+        discarded.iter().for_each(|discarded| tracing::warn!("{discarded}"));
+        let written = written.unwrap_or_default();
         let present = if written.is_empty() { BTreeSet::new() } else { address::present(&netlink).await? };
         let adopted = written.into_iter().filter(|own| present.contains(own));
         let ours = adopted.map(|own| (own.address, own.interface_index)).collect();

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::netns::NetnsIdentity;
 use crate::real_server::found::{Conf, Found, HeldAddress};
+use crate::real_server::record;
 use crate::real_server::setting::Setting;
 use crate::real_server::sysctl::SysctlError;
 
@@ -103,9 +104,9 @@ impl Namespace {
     fn new(found: &Found) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let namespace = NetnsIdentity { cookie: 7, boot_id: "this boot".to_owned() };
-        let file = RecordFile::new(folder.path().to_owned(), namespace);
+        let journal = record::journal(folder.path(), namespace);
         let host = Model { found: found.clone(), trouble: None, changes: Cell::new(0) };
-        Self { companion: Companion::new(host, file), folder }
+        Self { companion: Companion::new(host, journal), folder }
     }
 
     fn trouble(&mut self, at: usize, trouble: Trouble) {
@@ -122,7 +123,7 @@ impl Namespace {
     }
 
     fn record_text(&self) -> String {
-        fs::read_to_string(self.companion.file.path()).unwrap()
+        fs::read_to_string(self.companion.journal.path()).unwrap()
     }
 }
 
@@ -169,7 +170,7 @@ proptest! {
         }
         namespace.companion.down().unwrap();
         prop_assert_eq!(namespace.found(), &host);
-        prop_assert_eq!(namespace.companion.stored().unwrap(), Stored::Nothing);
+        prop_assert_eq!(namespace.companion.recorded().unwrap(), Loaded::Absent);
     }
 
     #[test]
@@ -234,7 +235,7 @@ fn a_first_up_that_is_refused_leaves_no_record() {
     namespace.trouble(4, Trouble::Refusal);
     namespace.companion.up(&vips()).unwrap_err();
     assert_eq!(namespace.found(), &untouched());
-    assert_eq!(namespace.companion.stored().unwrap(), Stored::Nothing);
+    assert_eq!(namespace.companion.recorded().unwrap(), Loaded::Absent);
 }
 
 #[test]
@@ -315,7 +316,7 @@ fn a_setting_that_up_corrects_late_is_still_restored_after_the_addresses() {
 #[test]
 fn an_unusable_record_is_set_aside_and_not_used() {
     let mut namespace = Namespace::new(&untouched());
-    fs::write(namespace.companion.file.path(), "{\"version\": 1, \"steps\": [").unwrap();
+    fs::write(namespace.companion.journal.path(), "{\"journal\": \"real-server-1\", ").unwrap();
     let up = namespace.companion.up(&vips()).unwrap();
     let Some(Discarded::SetAside { aside, .. }) = up.discarded else { panic!("{:?}", up.discarded) };
     assert!(aside.exists());
@@ -328,12 +329,10 @@ fn a_record_of_another_boot_is_dropped_and_not_undone() {
     let mut namespace = Namespace::new(&untouched());
     namespace.companion.up(&vips()).unwrap();
     let after_up = namespace.found().clone();
-    fs::write(namespace.companion.file.path(), namespace.record_text().replace("this boot", "another"))
+    fs::write(namespace.companion.journal.path(), namespace.record_text().replace("this boot", "another"))
         .unwrap();
     let down = namespace.companion.down().unwrap();
     assert!(matches!(down.discarded, Some(Discarded::OtherBoot { .. })));
     assert_eq!(namespace.found(), &after_up);
-    let left: Vec<_> =
-        fs::read_dir(namespace.folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
-    assert_eq!(left, ["real-server.lock"]);
+    assert_eq!(fs::read_dir(namespace.folder.path()).unwrap().count(), 0);
 }
