@@ -252,6 +252,15 @@ fn status_says_what_goes_wrong() {
     server.namespace.set("all.arp_announce", "1");
     server.status_complains("net.ipv4.conf.all.arp_announce", "clients' caches flip to it");
     server.namespace.set("all.arp_announce", "2");
+    for (setting, value) in [("lo.arp_ignore", "1"), ("lo.arp_announce", "2")] {
+        server.namespace.set(setting, "0");
+        server.status_complains(
+            &format!("net.ipv4.conf.{setting}"),
+            "WRONG: the LVS-DR recipe sets all and lo",
+        );
+        server.namespace.set(setting, value);
+        server.quietly(&["status"]);
+    }
     server.namespace.run("ip", &["address", "add", "172.30.100.1/24", "dev", "eth0"]);
     server.status_complains("172.30.100.1 on eth0", "clients bypass the director");
     server.namespace.run("ip", &["address", "del", "172.30.100.1/24", "dev", "eth0"]);

@@ -1,6 +1,6 @@
 //! Whether a host is a good real server: each setting, what it should be, and what goes wrong otherwise.
 
-use super::found::{ArpInterface, Conf, Found, HeldAddress, LOOPBACK};
+use super::found::{ArpInterface, Conf, Found, HeldAddress};
 use super::setting::{Parameter, Setting};
 use super::vip::Vip;
 
@@ -10,7 +10,8 @@ const FLIP: &str = "its own connections announce the VIP as their source in ARP 
 const MISSING: &str = "packets for the VIP are not accepted, clients time out";
 const SUBNET: &str = "the whole subnet is local to this host: it reaches none of its neighbours there";
 const LATER: &str = "the interfaces that are up are right by themselves, but one that is added later is not";
-const LO_ALONE: &str = "changes nothing by itself: what counts for ARP is the interface on which it arrives";
+const HALF: &str = "the LVS-DR recipe sets all and lo: lo by itself changes nothing for ARP that arrives elsewhere, \
+                    but whoever resets all then leaks the VIP";
 const STRICT: &str =
     "strict: packets are dropped when the way back to the client leads out of another interface";
 const PROXY: &str = "with forwarding on, this host answers ARP for the VIP whenever the VIP is not on lo";
@@ -33,9 +34,9 @@ pub struct Finding {
 pub enum Verdict {
     /// As it should be.
     Right,
-    /// Not as it should be, or worth knowing, but the real server does its work.
+    /// Worth knowing, but the real server does its work.
     Note(String),
-    /// The real server does harm or does not work; why.
+    /// The real server does harm, does not work, or will after the next mishap; why.
     Wrong(String),
 }
 
@@ -62,31 +63,32 @@ fn arp_findings(found: &Found) -> Vec<Finding> {
 }
 
 fn setting_finding(found: &Found, setting: Setting) -> Finding {
-    let parameter = setting.parameter();
-    match setting {
-        Setting::AllArpIgnore | Setting::AllArpAnnounce => Finding {
-            subject: setting.to_string(),
-            is: found.setting(setting).to_string(),
-            should_be: parameter.suitable().to_owned(),
-            verdict: verdict_on_all(found, setting),
-        },
-        Setting::LoArpIgnore | Setting::LoArpAnnounce => {
-            effective_finding(found, LOOPBACK, &found.lo, parameter, Verdict::Note(LO_ALONE.to_owned()))
-        }
+    Finding {
+        subject: setting.to_string(),
+        is: found.setting(setting).to_string(),
+        should_be: setting.parameter().suitable().to_owned(),
+        verdict: setting_verdict(found, setting),
     }
 }
 
-fn verdict_on_all(found: &Found, setting: Setting) -> Verdict {
+fn setting_verdict(found: &Found, setting: Setting) -> Verdict {
     let parameter = setting.parameter();
     if parameter.suits(found.setting(setting)) {
         return Verdict::Right;
     }
+    let why = match setting {
+        Setting::AllArpIgnore | Setting::AllArpAnnounce if every_interface_suits(found, parameter) => LATER,
+        Setting::AllArpIgnore | Setting::AllArpAnnounce => consequence(parameter),
+        Setting::LoArpIgnore | Setting::LoArpAnnounce => HALF,
+    };
+    Verdict::Wrong(why.to_owned())
+}
+
+/// Whether there are interfaces that speak ARP, and each does what a real server needs.
+fn every_interface_suits(found: &Found, parameter: Parameter) -> bool {
     let mut interfaces = found.arp_interfaces.iter();
-    let covered = interfaces.all(|interface| parameter.suits(found.effective(&interface.conf, parameter)));
-    if covered && !found.arp_interfaces.is_empty() {
-        return Verdict::Wrong(LATER.to_owned());
-    }
-    Verdict::Wrong(consequence(parameter).to_owned())
+    !found.arp_interfaces.is_empty()
+        && interfaces.all(|interface| parameter.suits(found.effective(&interface.conf, parameter)))
 }
 
 fn interface_findings(found: &Found, interface: &ArpInterface) -> Vec<Finding> {

@@ -75,13 +75,18 @@ fn an_interface_that_is_right_by_itself_does_not_cover_later_ones() {
 }
 
 #[test]
-fn what_is_set_on_lo_alone_is_a_note() {
-    let found = Found { lo: Conf { arp_ignore: 3, ..EFFECTIVE }, ..good() };
-    let findings = findings(&found, &[vip()]);
-    assert!(!findings.iter().any(Finding::is_wrong), "{findings:#?}");
-    assert_eq!(verdict(&found, vip(), "net.ipv4.conf.lo.arp_ignore"), Verdict::Note(LO_ALONE.to_owned()));
-    let covered = Found { lo: OFF, ..good() };
-    assert_eq!(verdict(&covered, vip(), "net.ipv4.conf.lo.arp_ignore"), Verdict::Right);
+fn each_setting_of_lo_goes_by_its_own_value() {
+    let ignore = Found { lo: Conf { arp_ignore: 0, ..EFFECTIVE }, ..good() };
+    assert_eq!(wrong_subjects(&ignore), ["net.ipv4.conf.lo.arp_ignore"]);
+    assert_eq!(verdict(&ignore, vip(), "net.ipv4.conf.lo.arp_ignore"), wrong(HALF));
+    let announce = Found { lo: Conf { arp_announce: 1, ..EFFECTIVE }, ..good() };
+    assert_eq!(wrong_subjects(&announce), ["net.ipv4.conf.lo.arp_announce"]);
+    assert_eq!(verdict(&announce, vip(), "net.ipv4.conf.lo.arp_announce"), wrong(HALF));
+}
+
+fn wrong_subjects(found: &Found) -> Vec<String> {
+    let findings = findings(found, &[vip()]).into_iter();
+    findings.filter(Finding::is_wrong).map(|finding| finding.subject).collect()
 }
 
 #[test]
