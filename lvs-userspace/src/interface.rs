@@ -29,6 +29,8 @@ pub struct Interface {
     pub up: bool,
     /// Whether it is also able to carry frames (carrier).
     pub running: bool,
+    /// Whether it speaks ARP (`ip link set arp on`).
+    pub arp: bool,
     /// The driver kind of a virtual interface, for example `veth`; none for hardware.
     pub kind: Option<String>,
 }
@@ -151,6 +153,7 @@ impl From<&LinkMessage> for Interface {
             mtu: 0,
             up: link.header.flags.contains(LinkFlags::Up),
             running: link.header.flags.contains(LinkFlags::Running),
+            arp: !link.header.flags.contains(LinkFlags::Noarp),
             kind: None,
         };
         for attribute in &link.attributes {
@@ -221,9 +224,13 @@ mod tests {
             mtu: 1500,
             up: true,
             running: true,
+            arp: true,
             kind: Some("veth".into()),
         };
         assert_eq!(Interface::from(&veth()), expected);
+        let mut silent = veth();
+        silent.header.flags |= LinkFlags::Noarp;
+        assert_eq!(Interface::from(&silent), Interface { arp: false, ..expected });
     }
 
     fn refusal(change: impl FnOnce(&mut Interface)) -> String {

@@ -4,7 +4,7 @@ mod events;
 mod host;
 
 pub(crate) use events::{Events, Notice};
-pub(crate) use host::{family, full_length, route_request};
+pub(crate) use host::{address_message, addresses, family, full_length, own_address, route_request};
 
 use std::io;
 use std::time::Duration;
@@ -23,28 +23,28 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A request to the kernel that failed.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {operation}: {source}")]
+#[error("cannot {operation}: {cause}")]
 pub struct NetlinkError {
     /// What was asked, with the object it was asked for.
     pub operation: String,
     /// The kernel's answer.
-    pub source: io::Error,
+    pub cause: io::Error,
 }
 
 impl NetlinkError {
-    pub(crate) fn new(operation: impl Into<String>, source: io::Error) -> Self {
-        Self { operation: operation.into(), source }
+    pub(crate) fn new(operation: impl Into<String>, cause: io::Error) -> Self {
+        Self { operation: operation.into(), cause }
     }
 
     /// Whether the kernel answered with one of these error numbers (`libc::ENOENT` and the like).
     #[must_use]
     pub fn is_one_of(&self, error_numbers: &[i32]) -> bool {
-        self.source.raw_os_error().is_some_and(|number| error_numbers.contains(&number))
+        self.cause.raw_os_error().is_some_and(|number| error_numbers.contains(&number))
     }
 
     /// Whether the socket itself is unusable, so that another one has to be opened.
     pub(crate) fn is_lost_connection(&self) -> bool {
-        matches!(self.source.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::TimedOut)
+        matches!(self.cause.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::TimedOut)
     }
 }
 
@@ -69,7 +69,7 @@ impl Netlink {
     /// The socket could not be opened.
     pub fn open() -> Result<Self, NetlinkError> {
         let (mut connection, handle, _unsolicited) = rtnetlink::new_connection()
-            .map_err(|source| NetlinkError::new("open an rtnetlink socket", source))?;
+            .map_err(|cause| NetlinkError::new("open an rtnetlink socket", cause))?;
         // Without these, the end of an answer looks the same as the end of the connection.
         connection.set_forward_ack(true);
         connection.set_forward_done(true);
@@ -131,7 +131,7 @@ impl Netlink {
         timeout(ANSWER_TIMEOUT, self.exchange(request))
             .await
             .unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()))
-            .map_err(|source| NetlinkError::new(operation, source))
+            .map_err(|cause| NetlinkError::new(operation, cause))
     }
 
     async fn exchange(

@@ -68,6 +68,7 @@ pub(super) mod tests {
             mtu: 1500,
             up: true,
             running: true,
+            arp: true,
             kind: None,
         }
     }

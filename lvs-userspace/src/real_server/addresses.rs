@@ -1,39 +1,21 @@
-//! Interfaces and addresses by rtnetlink.
+//! Interfaces and addresses by rtnetlink, for a caller that waits.
 
-use std::io;
-use std::net::IpAddr;
-
-use futures_util::TryStreamExt;
-use netlink_packet_route::address::{AddressAttribute, AddressMessage};
-use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
-use rtnetlink::Handle;
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::address::AddressMessage;
 use tokio::runtime::{Builder, Runtime};
 
-use super::found::{HeldAddress, LOOPBACK};
+use super::found::HeldAddress;
 use super::vip::Vip;
+use crate::interface::Interface;
+use crate::netlink::{Existing, Netlink, NetlinkError, address_message, addresses, own_address};
+
+/// The index of `lo` in every network namespace (`LOOPBACK_IFINDEX` in `include/net/flow.h`).
+const LOOPBACK_INDEX: u32 = 1;
 
 /// Reads and changes the addresses of the network namespace in which it was opened.
 pub struct Addresses {
     runtime: Runtime,
-    netlink: Handle,
-}
-
-/// A network interface.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Interface {
-    index: u32,
-    /// For example `eth0`.
-    pub name: String,
-    /// Whether it is up and speaks ARP (IFF_UP without IFF_NOARP).
-    pub speaks_arp: bool,
-}
-
-/// The kernel could not be asked or refused.
-#[derive(Debug, thiserror::Error)]
-#[error("can't {operation}")]
-pub struct AddressError {
-    operation: String,
-    source: io::Error,
+    netlink: Netlink,
 }
 
 impl Addresses {
@@ -41,14 +23,10 @@ impl Addresses {
     ///
     /// # Errors
     /// When no netlink socket can be opened.
-    pub fn open() -> Result<Self, AddressError> {
-        let failed = |source| AddressError { operation: "open a netlink socket".to_owned(), source };
-        let runtime = Builder::new_current_thread().enable_io().build().map_err(failed)?;
-        let (connection, netlink, _) = {
-            let _context = runtime.enter();
-            rtnetlink::new_connection().map_err(failed)?
-        };
-        runtime.spawn(connection);
+    pub fn open() -> Result<Self, NetlinkError> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|cause| NetlinkError::new("wait for rtnetlink", cause))?;
+        let netlink = runtime.block_on(async { Netlink::open() })?;
         Ok(Self { runtime, netlink })
     }
 
@@ -56,64 +34,42 @@ impl Addresses {
     ///
     /// # Errors
     /// When the kernel can't be asked.
-    pub fn interfaces(&self) -> Result<Vec<Interface>, AddressError> {
-        let links: Vec<LinkMessage> = self
-            .runtime
-            .block_on(self.netlink.link().get().execute().try_collect())
-            .map_err(failed("list the interfaces"))?;
-        Ok(links.into_iter().filter_map(interface).collect())
+    pub fn interfaces(&self) -> Result<Vec<Interface>, NetlinkError> {
+        self.runtime.block_on(Interface::all(&self.netlink))
     }
 
     /// The addresses of these interfaces.
     ///
     /// # Errors
     /// When the kernel can't be asked.
-    pub fn held(&self, interfaces: &[Interface]) -> Result<Vec<HeldAddress>, AddressError> {
-        let addresses: Vec<AddressMessage> = self
-            .runtime
-            .block_on(self.netlink.address().get().execute().try_collect())
-            .map_err(failed("list the addresses"))?;
-        Ok(addresses.iter().filter_map(|message| held(message, interfaces)).collect())
+    pub fn held(&self, interfaces: &[Interface]) -> Result<Vec<HeldAddress>, NetlinkError> {
+        let messages = self.runtime.block_on(addresses(&self.netlink))?;
+        Ok(messages.iter().filter_map(|message| held(message, interfaces)).collect())
     }
 
     /// What `ip address add VIP/32 dev lo` does (for IPv6: /128).
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn add_to_loopback(&self, vip: Vip) -> Result<(), AddressError> {
-        let request = self.netlink.address().add(self.loopback()?, vip.address(), vip.prefix());
-        self.runtime.block_on(request.execute()).map_err(failed(&format!("add {vip}/{} to lo", vip.prefix())))
+    pub fn add_to_loopback(&self, vip: Vip) -> Result<(), NetlinkError> {
+        let operation = format!("add {vip}/{} to lo", vip.prefix());
+        let message = RouteNetlinkMessage::NewAddress(on_loopback(vip));
+        self.runtime.block_on(self.netlink.create(operation, message, Existing::Refuse))
     }
 
     /// What `ip address del VIP/32 dev lo` does (for IPv6: /128).
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn remove_from_loopback(&self, vip: Vip) -> Result<(), AddressError> {
-        let mut add = self.netlink.address().add(self.loopback()?, vip.address(), vip.prefix());
-        let request = self.netlink.address().del(add.message_mut().clone());
-        self.runtime
-            .block_on(request.execute())
-            .map_err(failed(&format!("remove {vip}/{} from lo", vip.prefix())))
-    }
-
-    fn loopback(&self) -> Result<u32, AddressError> {
-        let interfaces = self.interfaces()?;
-        let loopback = interfaces.iter().find(|interface| interface.name == LOOPBACK);
-        loopback.map(|interface| interface.index).ok_or_else(|| AddressError {
-            operation: "find the interface lo".to_owned(),
-            source: io::ErrorKind::NotFound.into(),
-        })
+    pub fn remove_from_loopback(&self, vip: Vip) -> Result<(), NetlinkError> {
+        let operation = format!("remove {vip}/{} from lo", vip.prefix());
+        let message = RouteNetlinkMessage::DelAddress(on_loopback(vip));
+        self.runtime.block_on(self.netlink.delete(operation, message))
     }
 }
 
-fn interface(message: LinkMessage) -> Option<Interface> {
-    let flags = message.header.flags;
-    let speaks_arp = flags.contains(LinkFlags::Up) && !flags.contains(LinkFlags::Noarp);
-    message.attributes.into_iter().find_map(|attribute| match attribute {
-        LinkAttribute::IfName(name) => Some(Interface { index: message.header.index, name, speaks_arp }),
-        _ => None,
-    })
+fn on_loopback(vip: Vip) -> AddressMessage {
+    address_message(vip.address(), LOOPBACK_INDEX)
 }
 
 fn held(message: &AddressMessage, interfaces: &[Interface]) -> Option<HeldAddress> {
@@ -123,30 +79,4 @@ fn held(message: &AddressMessage, interfaces: &[Interface]) -> Option<HeldAddres
         address: own_address(message)?,
         prefix: message.header.prefix_len,
     })
-}
-
-/// On a point-to-point interface `Address` is the peer's and `Local` the own one; elsewhere `Local` may be missing.
-fn own_address(message: &AddressMessage) -> Option<IpAddr> {
-    let local = message.attributes.iter().find_map(|attribute| match attribute {
-        AddressAttribute::Local(address) => Some(*address),
-        _ => None,
-    });
-    local.or_else(|| {
-        message.attributes.iter().find_map(|attribute| match attribute {
-            AddressAttribute::Address(address) => Some(*address),
-            _ => None,
-        })
-    })
-}
-
-fn failed(operation: &str) -> impl FnOnce(rtnetlink::Error) -> AddressError {
-    let operation = operation.to_owned();
-    move |error| AddressError { operation, source: io_error(error) }
-}
-
-fn io_error(error: rtnetlink::Error) -> io::Error {
-    match error {
-        rtnetlink::Error::NetlinkError(message) => message.to_io(),
-        other => io::Error::other(other),
-    }
 }

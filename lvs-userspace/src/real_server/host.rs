@@ -1,11 +1,13 @@
 //! The host that becomes a real server: the only place where it is looked at or changed.
 
-use super::addresses::{AddressError, Addresses};
+use super::addresses::Addresses;
 use super::found::{ArpInterface, Found, LOOPBACK};
 use super::plan::{Step, Undo};
 use super::setting::Setting;
 use super::sysctl::{Sysctl, SysctlError};
 use super::vip::Vip;
+use crate::interface::Interface;
+use crate::netlink::NetlinkError;
 
 /// What the companion needs of a host.
 pub trait Host {
@@ -64,7 +66,7 @@ pub enum HostError {
     Sysctl(#[from] SysctlError),
     /// An interface or address.
     #[error(transparent)]
-    Address(#[from] AddressError),
+    Netlink(#[from] NetlinkError),
 }
 
 /// The kernel of this machine, in the network namespace of the thread that opened it.
@@ -97,7 +99,7 @@ impl Host for Kernel {
         let interfaces = self.addresses.interfaces()?;
         let arp_interfaces = interfaces
             .iter()
-            .filter(|interface| interface.speaks_arp && interface.name != LOOPBACK)
+            .filter(|interface| can_answer_arp(interface))
             .filter_map(|interface| self.arp_interface(&interface.name))
             .collect::<Result<_, _>>()?;
         Ok(Found {
@@ -119,4 +121,8 @@ impl Host for Kernel {
     fn remove_address(&mut self, vip: Vip) -> Result<(), HostError> {
         Ok(self.addresses.remove_from_loopback(vip)?)
     }
+}
+
+fn can_answer_arp(interface: &Interface) -> bool {
+    interface.up && interface.arp && interface.name != LOOPBACK
 }

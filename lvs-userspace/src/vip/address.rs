@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
+use netlink_packet_route::address::AddressMessage;
 use netlink_packet_route::route::RouteType;
 use serde::{Deserialize, Serialize};
 
-use crate::netlink::{Existing, Netlink, NetlinkError, family, full_length, route_request};
+use crate::netlink::{
+    Existing, Netlink, NetlinkError, address_message, addresses, full_length, own_address, route_request,
+};
 
 /// An address with its full prefix length on an interface, as we add it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -45,9 +47,7 @@ pub(super) async fn remove(netlink: &Netlink, own: OwnAddress) -> Result<(), Net
 
 /// The addresses of this host that look like ours.
 pub(super) async fn present(netlink: &Netlink) -> Result<BTreeSet<OwnAddress>, NetlinkError> {
-    let request = RouteNetlinkMessage::GetAddress(AddressMessage::default());
-    let messages = netlink.dump("list the addresses of this host", request).await?;
-    Ok(messages.iter().filter_map(OwnAddress::from_message).collect())
+    Ok(addresses(netlink).await?.iter().filter_map(OwnAddress::from_message).collect())
 }
 
 /// Whether the routing tables deliver packets for `address` to this host.
@@ -63,31 +63,12 @@ pub(super) async fn is_local(netlink: &Netlink, address: IpAddr) -> Result<bool,
 
 impl OwnAddress {
     fn message(self) -> AddressMessage {
-        let mut message = AddressMessage::default();
-        message.header.family = family(self.address);
-        message.header.prefix_len = full_length(self.address);
-        message.header.scope = AddressScope::Universe;
-        message.header.index = self.interface_index;
-        message.attributes.push(AddressAttribute::Local(self.address));
-        message.attributes.push(AddressAttribute::Address(self.address));
-        message
+        address_message(self.address, self.interface_index)
     }
 
-    fn from_message(message: &RouteNetlinkMessage) -> Option<Self> {
-        let RouteNetlinkMessage::NewAddress(message) = message else { return None };
-        let local = message.attributes.iter().find_map(|attribute| match attribute {
-            AddressAttribute::Local(address) => Some(*address),
-            _ => None,
-        });
-        // IPv6 addresses without a peer have no local part.
-        let address = local.or_else(|| {
-            message.attributes.iter().find_map(|attribute| match attribute {
-                AddressAttribute::Address(address) => Some(*address),
-                _ => None,
-            })
-        })?;
-        let own = Self { address, interface_index: message.header.index };
-        (message.header.prefix_len == full_length(address)).then_some(own)
+    fn from_message(message: &AddressMessage) -> Option<Self> {
+        let own = Self { address: own_address(message)?, interface_index: message.header.index };
+        (message.header.prefix_len == full_length(own.address)).then_some(own)
     }
 }
 
@@ -106,24 +87,15 @@ mod tests {
     #[test]
     fn what_is_added_is_recognised() {
         for own in [own("172.30.100.1"), own("fd00::1")] {
-            let message = RouteNetlinkMessage::NewAddress(own.message());
-            assert_eq!(OwnAddress::from_message(&message), Some(own));
+            assert_eq!(OwnAddress::from_message(&own.message()), Some(own));
         }
-    }
-
-    #[test]
-    fn an_ipv6_address_without_local_part_is_recognised() {
-        let mut message = own("fd00::1").message();
-        message.attributes.retain(|a| !matches!(a, AddressAttribute::Local(_)));
-        let message = RouteNetlinkMessage::NewAddress(message);
-        assert_eq!(OwnAddress::from_message(&message), Some(own("fd00::1")));
     }
 
     #[test]
     fn an_address_with_a_network_is_not_ours() {
         let mut message = own("172.30.100.1").message();
         message.header.prefix_len = 24;
-        assert_eq!(OwnAddress::from_message(&RouteNetlinkMessage::NewAddress(message)), None);
+        assert_eq!(OwnAddress::from_message(&message), None);
     }
 
     #[test]
