@@ -3,14 +3,14 @@
 //!
 //! `director` has 10.0.0.1/24 on `eth0`, `server` has 10.0.0.2/24 on its `eth0`.
 
+mod namespace;
+
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
-use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use lvs_userspace::interface::{Interface, InterfaceChange, InterfaceChanges, InterfaceError};
@@ -18,6 +18,7 @@ use lvs_userspace::neighbour::{NeighbourEvent, Neighbours, Reachability};
 use lvs_userspace::netlink::Netlink;
 use lvs_userspace::vip::{Ensured, Vips};
 use macaddr::MacAddr6;
+use namespace::Namespace;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::socket::sockopt::ReceiveTimeout;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, setsockopt, socket};
@@ -34,42 +35,24 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Two joined namespaces, removed when dropped.
 struct Pair {
-    director: String,
-    server: String,
+    director: Namespace,
+    server: Namespace,
     folder: tempfile::TempDir,
 }
 
 impl Pair {
     fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        assert!(nix::unistd::geteuid().is_root(), "these tests make network namespaces: run them as root");
-        let name = format!("lvsnl{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let folder = tempfile::tempdir().unwrap();
-        let pair = Self { director: format!("{name}d"), server: format!("{name}s"), folder };
-        for namespace in [&pair.director, &pair.server] {
-            ip(&format!("netns add {namespace}"));
-        }
+        let (director, server) = (Namespace::new(), Namespace::new());
         // Duplicate address detection would bring events of its own a second later.
-        set_sysctl(&pair, "net/ipv6/conf/default/disable_ipv6", "1");
-        pair.director(&format!(
-            "link add eth0 address 02:00:00:00:00:01 type veth peer name eth0 netns {}",
-            pair.server
-        ));
-        pair.server("link set eth0 address 02:00:00:00:00:02");
-        for (namespace, address) in [(&pair.director, "10.0.0.1/24"), (&pair.server, "10.0.0.2/24")] {
-            ip(&format!("-n {namespace} address add {address} dev eth0"));
-            ip(&format!("-n {namespace} link set eth0 up"));
-            ip(&format!("-n {namespace} link set lo up"));
+        director.sysctl("net.ipv6.conf.default.disable_ipv6", "1");
+        director.link_to(&server);
+        for (side, mac, address) in
+            [(&director, DIRECTOR_MAC, "10.0.0.1/24"), (&server, SERVER_MAC, "10.0.0.2/24")]
+        {
+            side.ip(&format!("link set eth0 address {mac}"));
+            side.bring_up(address);
         }
-        pair
-    }
-
-    fn director(&self, arguments: &str) -> String {
-        ip(&format!("-n {} {arguments}", self.director))
-    }
-
-    fn server(&self, arguments: &str) -> String {
-        ip(&format!("-n {} {arguments}", self.server))
+        Self { director, server, folder: tempfile::tempdir().unwrap() }
     }
 
     fn journal(&self) -> PathBuf {
@@ -78,27 +61,15 @@ impl Pair {
 
     /// Runs a test in the director's namespace.
     fn run<F: Future<Output = ()>>(&self, test: impl FnOnce() -> F + Send) {
-        self.in_namespace(&self.director, || {
+        enter(&self.director, || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(test());
         });
     }
 
-    fn in_namespace<T: Send>(&self, namespace: &str, work: impl FnOnce() -> T + Send) -> T {
-        let enter = || {
-            let file = File::open(format!("/run/netns/{namespace}")).unwrap();
-            setns(file, CloneFlags::CLONE_NEWNET).unwrap();
-            work()
-        };
-        std::thread::scope(|scope| match scope.spawn(enter).join() {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
-        })
-    }
-
     /// A socket that hears the ARP that reaches the server.
     fn arp_listener(&self) -> OwnedFd {
-        self.in_namespace(&self.server, || {
+        enter(&self.server, || {
             let arp = SockProtocol::EthAll;
             let socket =
                 socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, Some(arp)).unwrap();
@@ -108,26 +79,25 @@ impl Pair {
     }
 
     fn neighbour_entry(&self) -> String {
-        self.director("neighbour show 10.0.0.2")
+        self.director.ip("neighbour show 10.0.0.2")
     }
 
     fn has_vip(&self) -> bool {
-        self.director("address show to 172.30.100.1/32").contains("172.30.100.1")
+        self.director.ip("address show to 172.30.100.1/32").contains("172.30.100.1")
     }
 }
 
-impl Drop for Pair {
-    fn drop(&mut self) {
-        for namespace in [&self.director, &self.server] {
-            let _ = Command::new("ip").args(["netns", "delete", namespace]).status();
-        }
-    }
-}
-
-fn ip(arguments: &str) -> String {
-    let output = Command::new("ip").args(arguments.split_whitespace()).output().unwrap();
-    assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
+/// Works on a thread of its own in a namespace.
+fn enter<T: Send>(namespace: &Namespace, work: impl FnOnce() -> T + Send) -> T {
+    let enter = || {
+        let file = File::open(format!("/run/netns/{}", namespace.name)).unwrap();
+        setns(file, CloneFlags::CLONE_NEWNET).unwrap();
+        work()
+    };
+    std::thread::scope(|scope| match scope.spawn(enter).join() {
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic),
+    })
 }
 
 type Events = UnboundedReceiver<NeighbourEvent>;
@@ -203,8 +173,8 @@ fn a_changed_mac_is_followed_within_moments() {
     let pair = Pair::new();
     pair.run(|| async {
         let (_neighbours, mut events) = start_resolved().await;
-        pair.server("link set eth0 address 02:00:00:00:00:99");
-        pair.director("neighbour replace 10.0.0.2 lladdr 02:00:00:00:00:99 dev eth0 nud reachable");
+        pair.server.ip("link set eth0 address 02:00:00:00:00:99");
+        pair.director.ip("neighbour replace 10.0.0.2 lladdr 02:00:00:00:00:99 dev eth0 nud reachable");
         let changed = Instant::now();
         next(&mut events, "the new MAC", has_mac(MacAddr6::new(2, 0, 0, 0, 0, 0x99))).await;
         assert!(changed.elapsed() < Duration::from_millis(500), "took {:?}", changed.elapsed());
@@ -217,11 +187,10 @@ fn gratuitous_arp_of_the_server_is_heeded() {
     let pair = Pair::new();
     pair.run(|| async {
         let (_neighbours, mut events) = start_resolved().await;
-        pair.server("link set eth0 address 02:00:00:00:00:98");
+        pair.server.ip("link set eth0 address 02:00:00:00:00:98");
         let announce = || {
-            let arping =
-                "netns exec SERVER arping -U -c 1 -w 1 -I eth0 10.0.0.2".replace("SERVER", &pair.server);
-            let _ = Command::new("ip").args(arping.split_whitespace()).output();
+            let request = ["-U", "-c", "1", "-w", "1", "-I", "eth0", "10.0.0.2"];
+            let _ = pair.server.command("arping", &request).output();
             pair.neighbour_entry().contains("02:00:00:00:00:98")
         };
         // The kernel does not believe a second MAC within a second of the first (locktime).
@@ -235,14 +204,14 @@ fn a_lost_link_and_its_return_are_told() {
     let pair = Pair::new();
     pair.run(|| async {
         let (_neighbours, mut events) = start_resolved().await;
-        pair.server("link set eth0 down");
+        pair.server.ip("link set eth0 down");
         let lost = reason(next(&mut events, "the loss of carrier", is_unresolved).await);
         assert!(lost.starts_with("interface eth0 has no carrier"), "{lost}");
-        pair.server("link set eth0 up");
+        pair.server.ip("link set eth0 up");
         next(&mut events, "the server's return", has_mac(SERVER_MAC)).await;
-        pair.director("link set eth0 down");
+        pair.director.ip("link set eth0 down");
         next(&mut events, "the director's interface down", is_unresolved).await;
-        pair.director("link set eth0 up");
+        pair.director.ip("link set eth0 up");
         next(&mut events, "the interface's return", has_mac(SERVER_MAC)).await;
     });
 }
@@ -250,41 +219,37 @@ fn a_lost_link_and_its_return_are_told() {
 #[test]
 fn a_server_that_falls_silent_is_told_and_found_again() {
     let pair = Pair::new();
-    pair.director("link set eth0 up");
-    set_sysctl(&pair, "net/ipv4/neigh/eth0/interval_probe_time_ms", "100");
-    set_sysctl(&pair, "net/ipv4/neigh/eth0/base_reachable_time_ms", "200");
-    set_sysctl(&pair, "net/ipv4/neigh/eth0/retrans_time_ms", "50");
-    set_sysctl(&pair, "net/ipv4/neigh/eth0/delay_first_probe_time", "0");
+    pair.director.ip("link set eth0 up");
+    pair.director.sysctl("net.ipv4.neigh.eth0.interval_probe_time_ms", "100");
+    pair.director.sysctl("net.ipv4.neigh.eth0.base_reachable_time_ms", "200");
+    pair.director.sysctl("net.ipv4.neigh.eth0.retrans_time_ms", "50");
+    pair.director.sysctl("net.ipv4.neigh.eth0.delay_first_probe_time", "0");
     pair.run(|| async {
         let (_neighbours, mut events) = start_resolved().await;
-        pair.server("address flush dev eth0");
+        pair.server.ip("address flush dev eth0");
         let silent = reason(next(&mut events, "silence", is_unresolved).await);
         assert_eq!(silent, "10.0.0.2 does not answer ARP on interface eth0");
-        pair.server("address add 10.0.0.2/24 dev eth0");
+        pair.server.ip("address add 10.0.0.2/24 dev eth0");
         next(&mut events, "the server's return", has_mac(SERVER_MAC)).await;
     });
-}
-
-fn set_sysctl(pair: &Pair, name: &str, value: &str) {
-    pair.in_namespace(&pair.director, || std::fs::write(format!("/proc/sys/{name}"), value).unwrap());
 }
 
 #[test]
 fn a_server_that_is_not_on_link_is_refused_until_the_route_changes() {
     let pair = Pair::new();
-    pair.director("address flush dev eth0");
-    pair.director("address add 10.9.9.1/24 dev eth0");
+    pair.director.ip("address flush dev eth0");
+    pair.director.ip("address add 10.9.9.1/24 dev eth0");
     pair.run(|| async {
         let (neighbours, mut events) = start();
         neighbours.watch(SERVER);
         let none = reason(next(&mut events, "the lack of a route", is_unresolved).await);
         assert!(none.starts_with("there is no route to 10.0.0.2"), "{none}");
-        pair.director("route add default via 10.9.9.2");
+        pair.director.ip("route add default via 10.9.9.2");
         let gateway = reason(next(&mut events, "the gateway", is_unresolved).await);
         assert!(gateway.starts_with("10.0.0.2 is behind gateway 10.9.9.2"), "{gateway}");
-        pair.director("address add 10.0.0.1/24 dev eth0");
+        pair.director.ip("address add 10.0.0.1/24 dev eth0");
         next(&mut events, "the server on link", has_mac(SERVER_MAC)).await;
-        pair.director("address add 10.0.0.2/32 dev lo");
+        pair.director.ip("address add 10.0.0.2/32 dev lo");
         next(&mut events, "a local address", |state| *state == Reachability::Local).await;
     });
 }
@@ -302,7 +267,7 @@ fn an_entry_that_was_created_is_removed_when_no_longer_watched() {
 #[test]
 fn entries_that_were_there_before_stay_as_they_were() {
     let pair = Pair::new();
-    pair.director("neighbour add 10.0.0.2 lladdr 02:00:00:00:00:02 dev eth0 nud stale");
+    pair.director.ip("neighbour add 10.0.0.2 lladdr 02:00:00:00:00:02 dev eth0 nud stale");
     pair.run(|| async {
         let (neighbours, _events) = start_resolved().await;
         until("a managed entry", || pair.neighbour_entry().contains("managed")).await;
@@ -310,12 +275,12 @@ fn entries_that_were_there_before_stay_as_they_were() {
         let entry = pair.neighbour_entry();
         assert!(entry.contains("02:00:00:00:00:02") && !entry.contains("managed"), "{entry}");
         for before in ["lladdr 02:00:00:00:00:02 nud permanent", "managed"] {
-            pair.director(&format!("neighbour replace 10.0.0.2 dev eth0 {before}"));
+            pair.director.ip(&format!("neighbour replace 10.0.0.2 dev eth0 {before}"));
             let (neighbours, _events) = start_resolved().await;
             neighbours.shutdown().await;
             let entry = pair.neighbour_entry().to_lowercase();
             assert!(entry.contains(before.split(' ').next_back().unwrap()), "{before} became {entry}");
-            pair.director("neighbour delete 10.0.0.2 dev eth0");
+            pair.director.ip("neighbour delete 10.0.0.2 dev eth0");
         }
     });
 }
@@ -349,10 +314,17 @@ fn a_flood_of_events_ends_in_the_right_state() {
         let lines: String = (0..10_000).map(change).chain([moved.to_owned()]).collect();
         std::fs::write(&batch, lines).unwrap();
         // While `ip` runs, this thread reads nothing: far more arrives than the socket can hold, and the last is lost.
-        pair.director(&format!("-batch {}", batch.display()));
+        pair.director.ip(&format!("-batch {}", batch.display()));
         next(&mut events, "the MAC at the end of the flood", has_mac(MacAddr6::new(2, 0, 0, 0, 0, 0x97)))
             .await;
     });
+}
+
+/// The director's VIPs, and the index of its `eth0`.
+async fn open_vips(pair: &Pair) -> (Vips, u32) {
+    let netlink = Netlink::open().unwrap();
+    let index = Interface::by_name(&netlink, "eth0").await.unwrap().index;
+    (Vips::open(netlink, pair.journal()).await.unwrap(), index)
 }
 
 #[test]
@@ -360,9 +332,7 @@ fn a_vip_is_added_announced_and_removed() {
     let pair = Pair::new();
     let listener = pair.arp_listener();
     pair.run(|| async {
-        let netlink = Netlink::open().unwrap();
-        let index = Interface::by_name(&netlink, "eth0").await.unwrap().index;
-        let mut vips = Vips::open(netlink, pair.journal()).await.unwrap();
+        let (mut vips, index) = open_vips(&pair).await;
         assert!(!vips.is_local(VIP).await.unwrap());
         assert_eq!(vips.ensure(VIP, index).await.unwrap(), Ensured::Added);
         assert!(pair.has_vip() && pair.journal().exists() && vips.is_local(VIP).await.unwrap());
@@ -400,34 +370,27 @@ fn announced_by(frame: &[u8]) -> Option<u8> {
 fn a_vip_that_was_there_before_is_not_removed() {
     let pair = Pair::new();
     for before in ["172.30.100.1/24 dev eth0", "172.30.100.1/32 dev lo"] {
-        pair.director(&format!("address add {before}"));
+        pair.director.ip(&format!("address add {before}"));
         pair.run(|| async {
-            let netlink = Netlink::open().unwrap();
-            let index = Interface::by_name(&netlink, "eth0").await.unwrap().index;
-            let mut vips = Vips::open(netlink, pair.journal()).await.unwrap();
+            let (mut vips, index) = open_vips(&pair).await;
             assert_eq!(vips.ensure(VIP, index).await.unwrap(), Ensured::AlreadyLocal);
             assert!(!vips.release(VIP).await.unwrap());
             vips.release_all().await.unwrap();
         });
-        assert!(pair.director("address show").contains("172.30.100.1"), "{before}");
-        pair.director(&format!("address delete {before}"));
+        assert!(pair.director.ip("address show").contains("172.30.100.1"), "{before}");
+        pair.director.ip(&format!("address delete {before}"));
     }
 }
 
 #[test]
 fn a_vip_of_a_killed_director_is_adopted_and_removed_when_not_needed() {
     let pair = Pair::new();
-    let open = || async {
-        let netlink = Netlink::open().unwrap();
-        let index = Interface::by_name(&netlink, "eth0").await.unwrap().index;
-        (Vips::open(netlink, pair.journal()).await.unwrap(), index)
-    };
     pair.run(|| async {
-        let (mut vips, index) = open().await;
+        let (mut vips, index) = open_vips(&pair).await;
         vips.ensure(VIP, index).await.unwrap();
     });
     pair.run(|| async {
-        let (mut vips, index) = open().await;
+        let (mut vips, index) = open_vips(&pair).await;
         assert_eq!(vips.ours().collect::<Vec<_>>(), [VIP]);
         assert_eq!(vips.ensure(VIP, index).await.unwrap(), Ensured::AlreadyOurs);
         vips.retain(&BTreeSet::from([VIP])).await.unwrap();
@@ -441,14 +404,12 @@ fn a_vip_of_a_killed_director_is_adopted_and_removed_when_not_needed() {
 fn a_vip_that_someone_removed_meanwhile_is_added_again_or_forgotten() {
     let pair = Pair::new();
     pair.run(|| async {
-        let netlink = Netlink::open().unwrap();
-        let index = Interface::by_name(&netlink, "eth0").await.unwrap().index;
-        let mut vips = Vips::open(netlink.clone(), pair.journal()).await.unwrap();
+        let (mut vips, index) = open_vips(&pair).await;
         vips.ensure(VIP, index).await.unwrap();
-        pair.director("address delete 172.30.100.1/32 dev eth0");
+        pair.director.ip("address delete 172.30.100.1/32 dev eth0");
         assert_eq!(vips.ensure(VIP, index).await.unwrap(), Ensured::Added);
-        pair.director("address delete 172.30.100.1/32 dev eth0");
-        let reopened = Vips::open(netlink, pair.journal()).await.unwrap();
+        pair.director.ip("address delete 172.30.100.1/32 dev eth0");
+        let (reopened, _) = open_vips(&pair).await;
         assert_eq!(reopened.ours().count(), 0);
         vips.release_all().await.unwrap();
     });
@@ -479,11 +440,11 @@ fn a_change_of_the_directors_own_mac_is_told() {
         let netlink = Netlink::open().unwrap();
         let eth0 = Interface::by_name(&netlink, "eth0").await.unwrap();
         let mut changes = InterfaceChanges::follow(netlink, eth0).unwrap();
-        pair.director("link set eth0 address 02:00:00:00:00:77");
+        pair.director.ip("link set eth0 address 02:00:00:00:00:77");
         let changed = next_change(&mut changes, "the new MAC").await;
         let InterfaceChange::Changed(interface) = changed else { panic!("{changed:?}") };
         assert_eq!(interface.mac, Some(MacAddr6::new(2, 0, 0, 0, 0, 0x77)));
-        pair.director("link delete eth0");
+        pair.director.ip("link delete eth0");
         while next_change(&mut changes, "the removal").await != InterfaceChange::Removed {}
     });
 }

@@ -1,11 +1,13 @@
 //! `lvs-xdp real-server` in network namespaces of its own. Needs root.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
-use std::{fs, process};
+mod namespace;
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::time::{Duration, Instant};
+
+use namespace::Namespace;
 use tempfile::TempDir;
 
 const VIP: &str = "172.30.100.1";
@@ -15,52 +17,15 @@ const REAL_SERVER: &str = "172.30.100.126";
 const CLIENT: &str = "172.30.100.200";
 const SETTINGS: [&str; 4] = ["all.arp_ignore", "all.arp_announce", "lo.arp_ignore", "lo.arp_announce"];
 
-/// A network namespace that goes when it is dropped, and with it its interfaces.
-struct Namespace {
-    name: String,
-}
-
 impl Namespace {
-    fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        assert!(
-            nix::unistd::geteuid().is_root(),
-            "these tests make network namespaces: run them as root, for example with `sudo -E cargo test`"
-        );
-        let name = format!("lvs-companion-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        succeed(Command::new("ip").args(["netns", "add", &name]));
-        Self { name }
-    }
-
-    fn command(&self, program: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.name, program]).args(arguments);
-        command
-    }
-
-    /// Runs a command that has to succeed and returns what it printed.
-    fn run(&self, program: &str, arguments: &[&str]) -> String {
-        succeed(&mut self.command(program, arguments))
-    }
-
     fn set(&self, setting: &str, value: &str) {
-        self.run("sysctl", &["-qw", &format!("net.ipv4.conf.{setting}={value}")]);
+        self.sysctl(&format!("net.ipv4.conf.{setting}"), value);
     }
 
     /// The settings and addresses that the companion may change.
     fn state(&self) -> String {
         let settings = SETTINGS.map(|setting| self.run("sysctl", &[&format!("net.ipv4.conf.{setting}")]));
-        settings.concat() + &self.run("ip", &["-brief", "address", "show", "dev", "lo"])
-    }
-
-    /// A link to a peer; the interface is called `eth0` on both sides.
-    fn link_to(&self, peer: &Self, own_address: &str, peer_address: &str) {
-        let veth = ["link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", &peer.name];
-        self.run("ip", &veth);
-        for (side, address) in [(self, own_address), (peer, peer_address)] {
-            side.run("ip", &["address", "add", &format!("{address}/24"), "dev", "eth0"]);
-            side.run("ip", &["link", "set", "eth0", "up"]);
-        }
+        settings.concat() + &self.ip("-brief address show dev lo")
     }
 
     /// Whether anyone on `eth0` answers an ARP request for the address within a second.
@@ -83,18 +48,6 @@ impl Namespace {
             assert!(Instant::now() < deadline, "waited for an ARP reply from {address}");
         }
     }
-}
-
-impl Drop for Namespace {
-    fn drop(&mut self) {
-        let _ = Command::new("ip").args(["netns", "delete", &self.name]).status();
-    }
-}
-
-fn succeed(command: &mut Command) -> String {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(output.status.success(), "{command:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
 }
 
 /// A namespace in which the companion works, with the folder for its record.
@@ -121,14 +74,15 @@ impl From<Output> for Outcome {
 
 impl RealServer {
     fn new() -> Self {
-        let namespace = Namespace::new();
-        namespace.run("ip", &["link", "set", "lo", "up"]);
-        Self { namespace, run_dir: tempfile::tempdir().unwrap() }
+        Self { namespace: Namespace::new(), run_dir: tempfile::tempdir().unwrap() }
     }
 
     fn with_client() -> (Self, Namespace) {
         let (server, client) = (Self::new(), Namespace::new());
-        server.namespace.link_to(&client, REAL_SERVER, CLIENT);
+        server.namespace.link_to(&client);
+        for (side, address) in [(&server.namespace, REAL_SERVER), (&client, CLIENT)] {
+            side.bring_up(&format!("{address}/24"));
+        }
         client.wait_for_arp(REAL_SERVER);
         (server, client)
     }
@@ -220,9 +174,9 @@ fn the_address_looks_as_the_ip_command_would_have_added_it() {
     let (ours, theirs) = (RealServer::new(), RealServer::new());
     ours.up(&[VIP, VIP6]);
     for vip in [format!("{VIP}/32"), format!("{VIP6}/128")] {
-        theirs.namespace.run("ip", &["address", "add", &vip, "dev", "lo"]);
+        theirs.namespace.ip(&format!("address add {vip} dev lo"));
     }
-    let shown = |server: &RealServer| server.namespace.run("ip", &["address", "show", "dev", "lo"]);
+    let shown = |server: &RealServer| server.namespace.ip("address show dev lo");
     assert_eq!(shown(&ours), shown(&theirs));
 }
 
@@ -261,10 +215,10 @@ fn status_says_what_goes_wrong() {
         server.namespace.set(setting, value);
         server.quietly(&["status"]);
     }
-    server.namespace.run("ip", &["address", "add", "172.30.100.1/24", "dev", "eth0"]);
+    server.namespace.ip("address add 172.30.100.1/24 dev eth0");
     server.status_complains("172.30.100.1 on eth0", "clients bypass the director");
-    server.namespace.run("ip", &["address", "del", "172.30.100.1/24", "dev", "eth0"]);
-    server.namespace.run("ip", &["address", "add", "172.30.100.1/24", "dev", "lo"]);
+    server.namespace.ip("address del 172.30.100.1/24 dev eth0");
+    server.namespace.ip("address add 172.30.100.1/24 dev lo");
     server.status_complains("172.30.100.1 on lo", "the whole subnet is local");
 }
 
@@ -272,10 +226,10 @@ fn status_says_what_goes_wrong() {
 fn an_interface_that_speaks_no_arp_may_hold_the_vip() {
     let (server, _client) = RealServer::with_client();
     server.up(&[VIP]);
-    server.namespace.run("ip", &["address", "del", "172.30.100.1/32", "dev", "lo"]);
-    server.namespace.run("ip", &["address", "add", "172.30.100.1/32", "dev", "eth0"]);
+    server.namespace.ip("address del 172.30.100.1/32 dev lo");
+    server.namespace.ip("address add 172.30.100.1/32 dev eth0");
     server.status_complains("172.30.100.1 on eth0", "clients bypass the director");
-    server.namespace.run("ip", &["link", "set", "eth0", "arp", "off"]);
+    server.namespace.ip("link set eth0 arp off");
     let printed = server.quietly(&["status"]);
     assert!(printed.contains("note: eth0 does not speak ARP now"), "{printed}");
 }
@@ -292,7 +246,7 @@ fn up_warns_of_what_it_does_not_change() {
 #[test]
 fn a_vip_that_was_on_lo_stays() {
     let server = RealServer::new();
-    server.namespace.run("ip", &["address", "add", "172.30.100.1/32", "dev", "lo"]);
+    server.namespace.ip("address add 172.30.100.1/32 dev lo");
     let before = server.namespace.state();
     server.up(&[VIP]);
     let down = server.companion(&["down"]);
@@ -318,7 +272,7 @@ fn crash_after(done: usize) -> (RealServer, String) {
     let server = RealServer::new();
     let before = server.namespace.state();
     server.up(&[VIP]);
-    server.namespace.run("ip", &["address", "del", "172.30.100.1/32", "dev", "lo"]);
+    server.namespace.ip("address del 172.30.100.1/32 dev lo");
     SETTINGS.iter().skip(done).for_each(|setting| server.namespace.set(setting, "0"));
     (server, before)
 }
@@ -390,7 +344,7 @@ fn namespaces_that_share_a_folder_do_not_mix() {
 #[test]
 fn an_up_that_the_kernel_refuses_changes_nothing() {
     let server = RealServer::new();
-    server.namespace.run("sysctl", &["-qw", "net.ipv6.conf.lo.disable_ipv6=1"]);
+    server.namespace.sysctl("net.ipv6.conf.lo.disable_ipv6", "1");
     let before = server.namespace.state();
     let up = server.companion(&["up", "--vip", VIP, "--vip", VIP6]);
     assert_eq!(up.status, Some(1));
@@ -440,7 +394,7 @@ fn without_root_it_says_so_in_one_sentence() {
 #[test]
 fn without_the_settings_the_real_server_answers_for_the_vip() {
     let (server, client) = RealServer::with_client();
-    server.namespace.run("ip", &["address", "add", "172.30.100.1/32", "dev", "lo"]);
+    server.namespace.ip("address add 172.30.100.1/32 dev lo");
     assert!(client.arp_is_answered(VIP));
 }
 
@@ -456,7 +410,7 @@ fn after_up_the_real_server_is_silent_about_the_vip_and_answers_for_itself() {
 #[test]
 fn without_arp_announce_the_clients_cache_flips() {
     let (server, client) = RealServer::with_client();
-    server.namespace.run("ip", &["address", "add", "172.30.100.1/32", "dev", "lo"]);
+    server.namespace.ip("address add 172.30.100.1/32 dev lo");
     server.namespace.set("all.arp_ignore", "1");
     talk_to_client_from_vip(&server);
     assert!(neighbour_entry(&client).contains("lladdr"), "{}", neighbour_entry(&client));
@@ -474,27 +428,27 @@ fn after_up_the_clients_cache_learns_nothing_about_the_vip() {
 fn after_up_the_real_server_accepts_what_a_director_sends_it() {
     let (server, client) = RealServer::with_client();
     for (side, address) in [(&server.namespace, "2001:db8::126/64"), (&client, "2001:db8::200/64")] {
-        side.run("ip", &["address", "add", address, "dev", "eth0", "nodad"]);
+        side.ip(&format!("address add {address} dev eth0 nodad"));
     }
     server.up(&[VIP, VIP6]);
     let mac = server.namespace.run("cat", &["/sys/class/net/eth0/address"]);
     for vip in [VIP, VIP6] {
         assert!(!client.ping(vip), "the client can't find {vip} by itself");
-        assert!(!client.run("ip", &["neighbour", "show", vip]).contains("lladdr"), "{vip}");
-        client.run("ip", &["neighbour", "replace", vip, "lladdr", mac.trim(), "dev", "eth0"]);
+        assert!(!client.ip(&format!("neighbour show {vip}")).contains("lladdr"), "{vip}");
+        client.ip(&format!("neighbour replace {vip} lladdr {} dev eth0", mac.trim()));
         assert!(client.ping(vip), "a frame to the real server's MAC reaches {vip}");
     }
 }
 
 /// The client's reply may not come back: what counts is what it learns from the ARP request.
 fn talk_to_client_from_vip(server: &RealServer) {
-    server.namespace.run("ip", &["neighbour", "flush", "dev", "eth0"]);
+    server.namespace.ip("neighbour flush dev eth0");
     let ping = ["-c", "1", "-W", "1", "-I", VIP, CLIENT];
     server.namespace.command("ping", &ping).output().unwrap();
-    let entries = server.namespace.run("ip", &["neighbour", "show", CLIENT]);
+    let entries = server.namespace.ip(&format!("neighbour show {CLIENT}"));
     assert!(entries.contains("lladdr"), "the real server resolved the client: {entries:?}");
 }
 
 fn neighbour_entry(client: &Namespace) -> String {
-    client.run("ip", &["neighbour", "show", VIP])
+    client.ip(&format!("neighbour show {VIP}"))
 }
