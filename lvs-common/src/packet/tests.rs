@@ -145,7 +145,10 @@ proptest! {
     }
 
     #[test]
-    fn a_fragment_is_one_whatever_else_is_set(frame in valid_frames(), bits: u16) {
+    fn a_fragment_is_one_whatever_else_is_set(
+        frame in valid_frames(),
+        bits in prop_oneof![any::<u16>(), (0..16_u16).prop_map(|n| 1 << n), Just(0)],
+    ) {
         let mut frame = frame;
         frame[20..22].copy_from_slice(&bits.to_be_bytes());
         let is_fragment = bits & 0x3fff != 0;
@@ -176,7 +179,7 @@ fn what_is_no_tcp_or_udp_packet_says_what_it_is() {
         parse(&frame[..]).map(|_| ())
     };
     assert_eq!(with(&[]), Ok(()));
-    let cases: [(&[(usize, u8)], Reason); 9] = [
+    let cases: [(&[(usize, u8)], Reason); 11] = [
         (&[(12, 8), (13, 6)], Reason::Arp),
         (&[(12, 0x86), (13, 0xdd)], Reason::OtherEtherType),
         (&[(12, 0x81), (13, 0)], Reason::OtherEtherType),
@@ -185,6 +188,8 @@ fn what_is_no_tcp_or_udp_packet_says_what_it_is() {
         (&[(16, 0), (17, 19)], Reason::Malformed),
         (&[(17, 41)], Reason::Truncated),
         (&[(17, 39)], Reason::Truncated),
+        (&[(20, 0x20)], Reason::Fragment),
+        (&[(20, 0), (21, 1)], Reason::Fragment),
         (&[(23, 1)], Reason::OtherProtocol),
     ];
     for (changes, reason) in cases {

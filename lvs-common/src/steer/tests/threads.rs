@@ -71,18 +71,24 @@ fn one_connection_opened_everywhere_at_once_has_one_server() {
     }
 }
 
-/// Forty connections on eight places, which open, close, are evicted and expire under the threads' hands.
+/// Forty connections of two services on eight places, which open, close, are evicted and expire under the threads' hands.
 #[test]
 fn connections_that_push_each_other_out_are_counted_right() {
-    let tables = tables(2);
+    let mut tables = tables(2);
+    let other = ServiceKey::ipv4(VIP, 81_u16.to_be_bytes(), TCP);
+    tables.put_service(other, &[3]);
     let clock = AtomicU32::new(NOW);
     let done = AtomicBool::new(false);
     let until = Instant::now() + LASTS * 2;
     let work = |dice: &mut Dice| {
         while Instant::now() < until {
             let flags = [SYN, SYN, ACK, ACK | FIN, RST][dice.below(5) as usize];
-            let packet = tcp(dice.below(40) as u16, flags);
-            decide(&packet, &tables, clock.load(Ordering::Relaxed));
+            let client = dice.below(40) as u16;
+            let (port, servers) = if client < 20 { (80_u16, [1, 2]) } else { (81, [3, 3]) };
+            let packet = Packet { destination_port: port.to_be(), ..tcp(client, flags) };
+            if let Verdict::Forward { server, .. } = decide(&packet, &tables, clock.load(Ordering::Relaxed)) {
+                assert!(servers.contains(&server), "port {port} at real server {server}");
+            }
         }
     };
     thread::scope(|scope| {
