@@ -3,3 +3,4 @@
 pub mod fixture;
 pub mod lab;
 pub mod product;
+pub mod tutorial;

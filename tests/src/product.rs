@@ -153,6 +153,12 @@ impl<'a> Director<'a> {
         &mut self.process
     }
 
+    /// The process alone, to end it and see how it ends.
+    #[must_use]
+    pub fn into_process(self) -> Process {
+        self.process
+    }
+
     /// The instance's name.
     #[must_use]
     pub fn instance(&self) -> &str {

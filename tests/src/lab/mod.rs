@@ -49,7 +49,7 @@ use name::LabName;
 
 pub use arp::arp_answers;
 pub use capture::Capture;
-pub use client::{connect, http_get};
+pub use client::{HttpConnection, connect, http_get};
 pub use frame::{Direction, Frame};
 pub use host::Host;
 pub use namespace::Namespace;
