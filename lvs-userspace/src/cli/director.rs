@@ -8,8 +8,8 @@ use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use nix::unistd::geteuid;
 
-use super::ipvsadm::{Rules, SystemNames, parse_rules};
-use super::runtime;
+use super::ipvsadm::{Rules, RulesError, SystemNames, parse_rules};
+use super::{not_understood, runtime};
 use crate::control::daemon::{self, DaemonError, Settings};
 use crate::control::instance::{Instance, InstanceName, RUN_DIR};
 use crate::dataplane::{DataplaneError, Sizes, XdpMode, object};
@@ -60,7 +60,10 @@ enum Mode {
 impl Director {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
         let object = object::director()?;
-        let rules = self.read_rules()?;
+        let rules = match self.read_rules()? {
+            Ok(rules) => rules,
+            Err(error) => return Ok(not_understood(&format!("{}: {error}", self.rules_name()))),
+        };
         if !geteuid().is_root() {
             bail!(DataplaneError::Permission);
         }
@@ -92,12 +95,13 @@ impl Director {
         }
     }
 
-    fn read_rules(&self) -> anyhow::Result<Rules> {
+    /// The inner error is about what stands in the file.
+    fn read_rules(&self) -> anyhow::Result<Result<Rules, RulesError>> {
         let Some(path) = &self.rules else {
-            return Ok(Rules::default());
+            return Ok(Ok(Rules::default()));
         };
         let text = fs::read_to_string(path).with_context(|| self.rules_name())?;
-        parse_rules(&text, &SystemNames::new()?).with_context(|| self.rules_name())
+        Ok(parse_rules(&text, &SystemNames::new()?))
     }
 
     fn rules_name(&self) -> String {

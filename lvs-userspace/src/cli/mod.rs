@@ -7,6 +7,7 @@ pub mod ipvsadm;
 mod real_server;
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,6 +15,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
+
+/// The exit status for what can't be understood.
+const NOT_UNDERSTOOD: u8 = 2;
 
 /// A Layer 4 director for LVS-DR on XDP.
 #[derive(Debug, Parser)]
@@ -66,6 +70,12 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
         Subcommand::Counters(command) => command.run(),
         Subcommand::RealServer(command) => command.run(),
     }
+}
+
+/// Says what can't be understood.
+fn not_understood(reason: &impl Display) -> ExitCode {
+    eprintln!("lvs-xdp: {reason}");
+    ExitCode::from(NOT_UNDERSTOOD)
 }
 
 /// Log lines go to standard error; `RUST_LOG` chooses which.

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::not_understood;
 use crate::control::instance::RUN_DIR;
 use crate::journal::Loaded;
 use crate::netns::NetnsIdentity;
@@ -15,9 +16,6 @@ use crate::real_server::host::Kernel;
 use crate::real_server::record;
 use crate::real_server::status::{Finding, Verdict};
 use crate::real_server::vip::Vip;
-
-/// The exit status for what can't be understood.
-const NOT_UNDERSTOOD: u8 = 2;
 
 /// `lvs-xdp real-server`
 #[derive(Debug, Args)]
@@ -189,9 +187,4 @@ fn print(text: &str) -> io::Result<()> {
 
 fn warn(text: &impl Display) {
     eprintln!("lvs-xdp: {text}");
-}
-
-fn not_understood(reason: &impl Display) -> ExitCode {
-    eprintln!("lvs-xdp: {reason}");
-    ExitCode::from(NOT_UNDERSTOOD)
 }
