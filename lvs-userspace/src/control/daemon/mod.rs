@@ -142,14 +142,16 @@ impl Daemon {
         mac: MacAddr6,
         rules: Vec<Change>,
     ) -> Result<(), DaemonError> {
+        // No VIP is announced before it is sure that its packets will be steered.
+        let refused = |(position, error)| DaemonError::Refused(Refusal { position, error });
+        self.director.plan(rules.clone()).map_err(refused)?;
+        let mode = self.attach(settings.mode, mac)?;
+        tracing::info!("director attached to {} in {mode} mode", self.interface.name);
         self.apply(rules).await.map_err(DaemonError::Refused)?;
         // What a killed predecessor has left and nothing needs goes now.
         let needed: BTreeSet<IpAddr> =
             if self.manage_vips { self.director.vips().into_iter().collect() } else { BTreeSet::new() };
-        self.vips.retain(&needed).await?;
-        let mode = self.attach(settings.mode, mac)?;
-        tracing::info!("director attached to {} in {mode} mode", self.interface.name);
-        Ok(())
+        Ok(self.vips.retain(&needed).await?)
     }
 
     fn attach(&mut self, mode: Option<XdpMode>, mac: MacAddr6) -> Result<XdpMode, DataplaneError> {
