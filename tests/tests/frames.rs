@@ -36,11 +36,9 @@ fn checksums(frame: &Frame) -> Result<(u16, u16)> {
 
 /// The frame with the bytes zeroed that a director may change.
 fn without_what_may_change(frame: &Frame) -> Vec<u8> {
-    let mut bytes = frame.bytes.clone();
-    bytes[..END_OF_MACS].fill(0);
-    bytes[TTL] = 0;
-    bytes[CHECKSUM].fill(0);
-    bytes
+    let may_change = |offset| offset < END_OF_MACS || offset == TTL || CHECKSUM.contains(&offset);
+    let bytes = frame.bytes.iter().enumerate();
+    bytes.map(|(offset, byte)| if may_change(offset) { 0 } else { *byte }).collect()
 }
 
 #[test]
