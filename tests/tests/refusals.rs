@@ -171,7 +171,8 @@ fn beside_a_program_of_someone_else_nothing_is_announced() -> Result<()> {
     let (host, client) = (lab.host("director")?, lab.host("client")?);
     xdp::attach(host, "eth0", XdpAction::Pass)?;
     let heard = Capture::start(client, "eth0")?;
-    let text = refusal_of(&lab, "-A -t 172.30.100.1:80 -s wrr\n", 1)?;
+    // Two, so that there is time to announce the first.
+    let text = refusal_of(&lab, "-A -t 172.30.100.1:80 -s wrr\n-A -t 172.30.100.2:80 -s wrr\n", 1)?;
     assert!(text.starts_with("lvs-xdp: eth0 has an XDP program already"), "{text}");
     assert!(host.run(&["ip", "link", "show", "eth0"])?.contains("xdp"), "it stays");
 
