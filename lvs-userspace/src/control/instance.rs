@@ -32,12 +32,12 @@ pub enum InstanceError {
         pid: u32,
     },
     /// A file of the instance can't be used.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {cause}", path.display())]
     File {
         /// The file.
         path: PathBuf,
         /// What the kernel said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The name can't be a folder.
     #[error("{0:?} is no instance name: use 1 to 32 letters, digits, '-' and '_'")]
@@ -148,13 +148,13 @@ impl Instance {
     /// # Errors
     /// When another process has it or the folder can't be written.
     pub fn claim(self, interface: &str) -> Result<Claim, InstanceError> {
-        fs::create_dir_all(&self.folder).map_err(|source| self.failed("", source))?;
+        fs::create_dir_all(&self.folder).map_err(|cause| self.failed("", cause))?;
         let lock = File::options()
             .create(true)
             .truncate(false)
             .write(true)
             .open(self.path(LOCK))
-            .map_err(|source| self.failed(LOCK, source))?;
+            .map_err(|cause| self.failed(LOCK, cause))?;
         let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock).map_err(|_| self.running())?;
         let identity = Identity {
             pid: std::process::id(),
@@ -162,7 +162,7 @@ impl Instance {
             interface: interface.to_owned(),
         };
         let json = serde_json::to_vec(&identity).map_err(|error| self.failed(IDENTITY, error.into()))?;
-        fs::write(self.path(IDENTITY), json).map_err(|source| self.failed(IDENTITY, source))?;
+        fs::write(self.path(IDENTITY), json).map_err(|cause| self.failed(IDENTITY, cause))?;
         Ok(Claim { instance: self, _lock: lock })
     }
 
@@ -186,8 +186,8 @@ impl Instance {
         self.folder.join(file)
     }
 
-    fn failed(&self, file: &str, source: io::Error) -> InstanceError {
-        InstanceError::File { path: self.path(file), source }
+    fn failed(&self, file: &str, cause: io::Error) -> InstanceError {
+        InstanceError::File { path: self.path(file), cause }
     }
 
     /// The instance's name.
@@ -227,7 +227,7 @@ impl Claim {
     /// # Errors
     /// When it can't be made.
     pub fn listen(&self) -> Result<tokio::net::UnixListener, InstanceError> {
-        let failed = |source| self.instance.failed(SOCKET, source);
+        let failed = |cause| self.instance.failed(SOCKET, cause);
         let path = self.instance.socket();
         // We hold the lock: what is there is left over from a director that was killed.
         if let Err(error) = fs::remove_file(&path)

@@ -38,7 +38,7 @@ impl From<ClientError> for End {
     fn from(error: ClientError) -> Self {
         match error {
             ClientError::Refused(refusal) => Failure::from(refusal.error).into(),
-            ClientError::Connect { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+            ClientError::Connect { cause, .. } if cause.kind() == io::ErrorKind::PermissionDenied => {
                 Self("Can't initialize ipvs: Permission denied (you must be root)".to_owned(), NO_DIRECTOR)
             }
             other => (other, NO_DIRECTOR).into(),

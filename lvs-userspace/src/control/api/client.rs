@@ -18,12 +18,12 @@ use crate::control::snapshot::Snapshot;
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Nobody listens.
-    #[error("can't reach the director at {}: {source}", socket.display())]
+    #[error("can't reach the director at {}: {cause}", socket.display())]
     Connect {
         /// The socket.
         socket: PathBuf,
         /// What the kernel said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The exchange broke off.
     #[error("the director did not answer: {0}")]
@@ -82,7 +82,7 @@ impl Client {
         path: &str,
         body: Vec<u8>,
     ) -> Result<(StatusCode, Bytes), ClientError> {
-        let connect = |source| ClientError::Connect { socket: self.socket.clone(), source };
+        let connect = |cause| ClientError::Connect { socket: self.socket.clone(), cause };
         let stream = UnixStream::connect(&self.socket).await.map_err(connect)?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let mut request = Request::new(Full::new(Bytes::from(body)));

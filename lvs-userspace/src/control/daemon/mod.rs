@@ -67,12 +67,12 @@ pub enum DaemonError {
     #[error("{}", .0.error)]
     Refused(Refusal),
     /// A signal handler or the random source is missing.
-    #[error("{what}: {source}")]
+    #[error("{what}: {cause}")]
     System {
         /// What was asked for.
         what: &'static str,
         /// What the kernel said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The interface was deleted.
     #[error("interface {0} is gone")]
@@ -103,7 +103,7 @@ pub async fn run(
 ) -> Result<(), DaemonError> {
     // Before anything is touched: a signal that comes while the director starts also ends it in order.
     let signals =
-        Signals::catch().map_err(|source| DaemonError::System { what: "can't wait for signals", source })?;
+        Signals::catch().map_err(|cause| DaemonError::System { what: "can't wait for signals", cause })?;
     let netlink = Netlink::open()?;
     let interface = Interface::by_name(&netlink, &settings.interface).await?;
     let mac = interface.usable()?;
@@ -131,7 +131,7 @@ pub async fn run(
 fn random_key() -> Result<[u64; 3], DaemonError> {
     let mut key = [[0; 8]; 3];
     let read = File::open("/dev/urandom").and_then(|mut source| source.read_exact(key.as_flattened_mut()));
-    read.map_err(|source| DaemonError::System { what: "/dev/urandom", source })?;
+    read.map_err(|cause| DaemonError::System { what: "/dev/urandom", cause })?;
     Ok(key.map(u64::from_ne_bytes))
 }
 
