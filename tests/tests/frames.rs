@@ -89,8 +89,7 @@ fn the_answer_comes_straight_from_the_real_server_with_the_vip_as_source() -> Re
 
     rs2.run(&["ping", "-n", "-c", "1", "-W", "5", "172.30.100.111"])?;
     at_director.wait_for("a ping after the answers", DEADLINE, Frame::is_icmp)?;
-    let mut frames = at_director.frames();
-    frames.retain(from_the_service(Direction::In));
-    assert!(frames.is_empty(), "the director is not passed by: {frames:?}");
+    let answer = at_director.frames().into_iter().find(from_the_service(Direction::In));
+    assert_eq!(answer.map(|frame| frame.to_string()), None, "an answer came through the director");
     Ok(())
 }

@@ -1,11 +1,13 @@
 //! How a director starts and ends, and what it leaves behind.
 
 use std::fs;
+use std::io::Write;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use lvs_tests::lab::{Host, Lab, Process};
+use lvs_tests::lab::{Host, Lab, Process, wait_until};
 use lvs_tests::product::{Director, lvs_xdp, output, run_dir};
 use lvs_tests::tutorial::{COMMANDS, SERVICE, Tutorial, row};
 use nix::sys::signal::Signal;
@@ -63,12 +65,51 @@ fn sigint_leaves_the_host_as_it_was() -> Result<()> {
     ends_by(Signal::SIGINT)
 }
 
+#[test]
+fn a_signal_during_the_start_leaves_the_host_as_it_was() -> Result<()> {
+    let lab = Lab::tutorial()?;
+    let host = lab.host("director")?;
+    let before = state(host)?;
+    let mut process = Director::spawn(&lab, host, &["--manage-vips", "--rules", &rules_file(&lab)?])?;
+    process.wait_for_output("director attached", DEADLINE)?;
+    process.signal(Signal::SIGTERM)?;
+    assert_eq!(process.wait_exit(TO_END)?.code(), Some(0));
+    assert_eq!(state(host)?, before);
+    assert!(!instance_folder(&lab).exists());
+    Ok(())
+}
+
+#[test]
+fn clients_that_say_nothing_or_half_do_not_hold_up_the_end() -> Result<()> {
+    let lab = Lab::tutorial()?;
+    let host = lab.host("director")?;
+    let director = Director::start(&lab, host, &["--manage-vips"])?;
+    director.ipvsadm("-A -t 172.30.100.1:80 -s wrr")?;
+    let socket = instance_folder(&lab).join("socket");
+    let _silent = UnixStream::connect(&socket)?;
+    let mut half = UnixStream::connect(&socket)?;
+    half.write_all(b"POST /v1/changes HTTP/1.1\r\nHost: director\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n[")?;
+    // Answered after both have been accepted.
+    director.ipvsadm("-Ln")?;
+    let mut process = director.into_process();
+    process.signal(Signal::SIGTERM)?;
+    assert_eq!(process.wait_exit(TO_END)?.code(), Some(0));
+    Ok(())
+}
+
 /// A killed director: its VIP stays, its program does not.
 fn kill(tutorial: &Tutorial) -> Result<()> {
     let host = tutorial.host("director")?;
     let mut process = tutorial.director()?.into_process();
     process.signal(Signal::SIGKILL)?;
     process.wait_exit(TO_END)?;
+    wait_until("the kernel to take the killed director's program away", TO_END, || {
+        match host.run(&["ip", "link"]) {
+            Ok(links) if !links.contains("xdp") => Ok(()),
+            Ok(links) => Err(links),
+            Err(error) => Err(error.to_string()),
+        }
+    })?;
     let left = state(host)?;
     assert!(left.contains("172.30.100.1/32") && left.contains("managed"), "{left}");
     assert!(instance_folder(tutorial).exists());
