@@ -6,11 +6,13 @@
 mod compiler;
 mod folders;
 mod linker;
+mod script;
 mod target;
 
 pub use compiler::{Compiler, DISTRIBUTION_RUSTC, LLVM_MAJOR};
 pub use folders::Folders;
 pub use linker::{LINKER_VERSION, Linker};
+pub use script::build_object;
 pub use target::Target;
 
 /// The package that holds the BPF programs.
@@ -19,8 +21,11 @@ pub const PACKAGE: &str = "lvs-ebpf";
 /// The profile in the workspace's Cargo.toml that they are built with.
 pub const PROFILE: &str = "bpf";
 
-/// The BPF programs: each is a binary of [`PACKAGE`] and becomes one object.
-pub const BINARIES: &[&str] = &["lvs-xdp-director"];
+/// The director: a binary of [`PACKAGE`] becomes one object.
+pub const DIRECTOR: &str = "lvs-xdp-director";
+
+/// What the director is measured with and against.
+pub const BENCH: &str = "lvs-xdp-bench";
 
 /// A piece of the BPF toolchain that is not on this machine.
 #[derive(Debug, thiserror::Error)]

@@ -65,7 +65,7 @@ fn find<'a, T: Tables>(tables: &'a T, place: &Place) -> Option<(&'a Way, Meta)> 
 
 /// Whether the packet goes on with the connection, rather than finding it expired or opening it anew.
 #[inline(always)]
-fn is_live<T: Tables>(packet: &Packet, meta: Meta, tables: &T, now: u32) -> bool {
+pub fn is_live<T: Tables>(packet: &Packet, meta: Meta, tables: &T, now: u32) -> bool {
     meta.state() != State::Free
         && !meta.is_expired(tables.timeouts(), now)
         && !(packet.may_reopen() && meta.state().is_over())
@@ -234,7 +234,7 @@ fn room<T: Tables>(tables: &T, place: &Place, now: u32) -> Option<Room> {
 
 /// The scheduler's next choice.
 #[inline(always)]
-fn next_server<T: Tables>(tables: &T, service: &Service) -> Option<(ServerIndex, Link)> {
+pub fn next_server<T: Tables>(tables: &T, service: &Service) -> Option<(ServerIndex, Link)> {
     let length = u64::from(service.slots.length);
     if length == 0 {
         return None;

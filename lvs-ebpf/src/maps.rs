@@ -21,54 +21,54 @@ const NO_PREALLOC: u32 = 1;
 
 /// The connection table: a power of two of lines.
 #[map]
-pub(crate) static LINES: Array<Line> = Array::with_max_entries(1, MMAPABLE);
+pub static LINES: Array<Line> = Array::with_max_entries(1, MMAPABLE);
 
 /// Locks under which new connections are put into the table, chosen by fingerprint: few enough to stay in the cache.
 #[map]
-pub(crate) static LOCKS: Array<Word> = Array::with_max_entries(LOCK_COUNT, 0);
+pub static LOCKS: Array<Word> = Array::with_max_entries(LOCK_COUNT, 0);
 
 /// How many locks there are: a power of two.
-pub(crate) const LOCK_COUNT: u32 = 1024;
+pub const LOCK_COUNT: u32 = 1024;
 
 /// Virtual services. The number of entries is a limit; memory is taken as they come.
 #[map]
-pub(crate) static SERVICES: HashMap<ServiceKey, Service> = HashMap::with_max_entries(65_536, NO_PREALLOC);
+pub static SERVICES: HashMap<ServiceKey, Service> = HashMap::with_max_entries(65_536, NO_PREALLOC);
 
 /// Virtual IP addresses: those that some service has. The value says nothing.
 #[map]
-pub(crate) static VIPS: HashMap<VipKey, u32> = HashMap::with_max_entries(65_536, NO_PREALLOC);
+pub static VIPS: HashMap<VipKey, u32> = HashMap::with_max_entries(65_536, NO_PREALLOC);
 
 /// The arena of slot tables: real server indices, two to an element, as the kernel pads elements to eight bytes.
 #[map]
-pub(crate) static SLOTS: Array<[u32; 2]> = Array::with_max_entries(1, MMAPABLE);
+pub static SLOTS: Array<[u32; 2]> = Array::with_max_entries(1, MMAPABLE);
 
 /// How each real server is reached: one [`Link`] each.
 #[map]
-pub(crate) static LINKS: Array<Word> = Array::with_max_entries(1, MMAPABLE);
+pub static LINKS: Array<Word> = Array::with_max_entries(1, MMAPABLE);
 
 /// Connections of each real server.
 #[map]
-pub(crate) static CONNECTIONS: Array<ServerConnections> = Array::with_max_entries(1, MMAPABLE);
+pub static CONNECTIONS: Array<ServerConnections> = Array::with_max_entries(1, MMAPABLE);
 
 /// Packets and bytes of each real server.
 #[map]
-pub(crate) static TRAFFIC: PerCpuArray<ServerTraffic> = PerCpuArray::with_max_entries(1, 0);
+pub static TRAFFIC: PerCpuArray<ServerTraffic> = PerCpuArray::with_max_entries(1, 0);
 
 /// Packets by reason.
 #[map]
-pub(crate) static REASONS: PerCpuArray<u64> = PerCpuArray::with_max_entries(Reason::COUNT, 0);
+pub static REASONS: PerCpuArray<u64> = PerCpuArray::with_max_entries(Reason::COUNT, 0);
 
 /// When silent connections expire.
 #[map]
-pub(crate) static TIMEOUTS: Array<Timeouts> = Array::with_max_entries(1, MMAPABLE);
+pub static TIMEOUTS: Array<Timeouts> = Array::with_max_entries(1, MMAPABLE);
 
 /// The director's interfaces by egress index: the MAC address that each sends from, as a [`Link`].
 #[map]
-pub(crate) static INTERFACES: Array<Word> = Array::with_max_entries(EGRESS_COUNT, MMAPABLE);
+pub static INTERFACES: Array<Word> = Array::with_max_entries(EGRESS_COUNT, MMAPABLE);
 
 /// The same interfaces, as redirection needs them.
 #[map]
-pub(crate) static PORTS: DevMap = DevMap::with_max_entries(EGRESS_COUNT, 0);
+pub static PORTS: DevMap = DevMap::with_max_entries(EGRESS_COUNT, 0);
 
 /// Interfaces that a director can send through; index 0 means none.
 const EGRESS_COUNT: u32 = 64;
@@ -91,43 +91,48 @@ fn global<T: Copy>(value: &'static T) -> T {
     unsafe { read_volatile(value) }
 }
 
+/// The secret under which connections are hashed.
 #[inline(always)]
-pub(crate) fn hash_key() -> HashKey {
+pub fn hash_key() -> HashKey {
     global(&HASH_KEY)
 }
 
+/// What cuts a hash down to a line of the connection table.
 #[inline(always)]
-pub(crate) fn line_mask() -> u32 {
+pub fn line_mask() -> u32 {
     global(&LINE_MASK)
 }
 
+/// The egress index of the interface to which this program is attached.
 #[inline(always)]
-pub(crate) fn own_egress() -> u16 {
+pub fn own_egress() -> u16 {
     global(&OWN_EGRESS) as u16
 }
 
 /// The MAC address of the interface to which this program is attached.
 #[inline(always)]
-pub(crate) fn own_mac() -> [u8; 6] {
+pub fn own_mac() -> [u8; 6] {
     mac_of(own_egress())
 }
 
 /// The MAC address from which an interface sends.
 #[inline(always)]
-pub(crate) fn mac_of(egress: u16) -> [u8; 6] {
+pub fn mac_of(egress: u16) -> [u8; 6] {
     INTERFACES.get(u32::from(egress)).map_or([0; 6], |mac| Link(mac.load()).mac())
 }
 
+/// Counts a packet.
 #[inline(always)]
-pub(crate) fn count(reason: Reason) {
+pub fn count(reason: Reason) {
     if let Some(counter) = REASONS.get_ptr_mut(reason.index()) {
         // SAFETY: the map gives this CPU's own value, and the program is not preempted by another XDP program.
         unsafe { *counter += 1 }
     }
 }
 
+/// Counts what is sent to a real server.
 #[inline(always)]
-pub(crate) fn count_traffic(server: ServerIndex, opened: bool, length: u16) {
+pub fn count_traffic(server: ServerIndex, opened: bool, length: u16) {
     if let Some(traffic) = TRAFFIC.get_ptr_mut(server) {
         // SAFETY: as in `count`.
         unsafe {

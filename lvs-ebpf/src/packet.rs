@@ -6,15 +6,16 @@ use aya_ebpf::programs::XdpContext;
 use lvs_common::packet::Bytes;
 
 /// The frame that the program was called for. With multi-buffer XDP, memory holds its beginning only.
-pub(crate) struct Frame<'a> {
+pub struct Frame<'a> {
     ctx: &'a XdpContext,
     data: usize,
     end: usize,
 }
 
 impl<'a> Frame<'a> {
+    /// The frame of a program's context.
     #[inline(always)]
-    pub(crate) fn new(ctx: &'a XdpContext) -> Self {
+    pub fn new(ctx: &'a XdpContext) -> Self {
         Self { ctx, data: ctx.data(), end: ctx.data_end() }
     }
 
@@ -29,7 +30,7 @@ impl<'a> Frame<'a> {
 
     /// Replaces the first eight bytes.
     #[inline(always)]
-    pub(crate) fn write_u64(&self, value: u64) -> Option<()> {
+    pub fn write_u64(&self, value: u64) -> Option<()> {
         let start = self.at::<8>(0)?.cast::<u64>();
         // SAFETY: `at` has checked that the eight bytes lie in the packet.
         unsafe { start.write_unaligned(value) };
@@ -38,7 +39,7 @@ impl<'a> Frame<'a> {
 
     /// Sets destination and source MAC address. Words, as LLVM takes a `[u8; 6]` byte by byte over the stack.
     #[inline(always)]
-    pub(crate) fn set_addresses(&self, destination: [u8; 6], source: [u8; 6]) -> Option<()> {
+    pub fn set_addresses(&self, destination: [u8; 6], source: [u8; 6]) -> Option<()> {
         let header = self.at::<14>(0)?.cast::<u8>();
         let [a, b, c, d, e, f] = destination;
         let [g, h, i, j, k, l] = source;
@@ -53,7 +54,7 @@ impl<'a> Frame<'a> {
 
     /// Subtracts one from IPv4's time to live, which is over 1, and corrects the header checksum (RFC 1624, equation 3).
     #[inline(always)]
-    pub(crate) fn decrement_ttl(&self, network: usize) -> Option<()> {
+    pub fn decrement_ttl(&self, network: usize) -> Option<()> {
         let header = self.at::<20>(network)?.cast::<u8>();
         // SAFETY: `at` has checked that the 20 bytes lie in the packet, and every access is within them.
         unsafe {

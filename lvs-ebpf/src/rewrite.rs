@@ -9,7 +9,7 @@ use crate::packet::Frame;
 
 /// Readies the frame for its real server and gives the XDP action that sends it; nothing if a header has vanished.
 #[inline(always)]
-pub(crate) fn forward(frame: &Frame<'_>, packet: &Packet, link: Link) -> Option<u32> {
+pub fn forward(frame: &Frame<'_>, packet: &Packet, link: Link) -> Option<u32> {
     let egress = link.egress();
     frame.set_addresses(link.mac(), maps::mac_of(egress))?;
     frame.decrement_ttl(packet.network)?;

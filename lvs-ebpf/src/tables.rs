@@ -7,14 +7,15 @@ use lvs_common::word::Word;
 
 use crate::maps;
 
-pub(crate) struct BpfTables {
+/// The BPF maps.
+pub struct BpfTables {
     timeouts: &'static Timeouts,
 }
 
 impl BpfTables {
     /// Nothing only if a map without an entry 0 could exist.
     #[inline(always)]
-    pub(crate) fn new() -> Option<Self> {
+    pub fn new() -> Option<Self> {
         Some(Self { timeouts: maps::TIMEOUTS.get(0)? })
     }
 }

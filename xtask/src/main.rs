@@ -2,6 +2,7 @@
 //!
 //! It compiles with nothing but cargo and a C linker, as it is what installs the rest.
 
+mod bench;
 mod demo;
 mod deny;
 mod lint;
@@ -62,6 +63,13 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Measure what the data path costs (as root)
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Passed on to the benchmark; --help lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -83,6 +91,7 @@ fn run(task: Task) -> Result<()> {
         Task::Fixtures { arguments } => suite::fixtures(&arguments),
         Task::Lint => lint::run(),
         Task::Deny => deny::run(),
+        Task::Bench { arguments } => bench::run(&arguments),
         Task::Demo { arguments } => demo::run(&arguments),
     }
 }

@@ -5,10 +5,12 @@
 //! half done by another CPU.
 
 mod clock;
+mod generator;
 mod server;
 mod service;
 
 pub use clock::{TICK_SHIFT, Timeouts, tick};
+pub use generator::{Flow, Orders};
 pub use server::{Link, ServerConnections, ServerIndex, ServerTraffic};
 pub use service::{Service, ServiceKey, Slots, VipKey};
 

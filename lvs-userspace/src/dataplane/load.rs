@@ -10,7 +10,7 @@ use super::DataplaneError;
 /// How much the director can hold. Memory is taken when it starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
-    /// Connections at half load of the table, where about one in 100,000 finds no place: 32 bytes each.
+    /// Connections at half load of the table, where about one in 300 finds no place: 32 bytes each.
     pub connections: u32,
     /// Real servers, counted for each service: 24 bytes each, and 24 for each CPU.
     pub servers: u32,
@@ -58,11 +58,21 @@ unsafe impl Pod for ServiceImage {}
 
 const _: () = assert!(size_of::<ServiceImage>() == size_of::<lvs_common::abi::Service>());
 
-/// Loads the object; the programs are verified but not yet attached.
-pub(super) fn load(object: &[u8], sizes: Sizes, key: [u64; 3]) -> Result<Ebpf, DataplaneError> {
+/// Loads the object; the programs are verified but not yet attached. `own_maps` are those that only this object has, with their
+/// numbers of entries.
+pub(super) fn load(
+    object: &[u8],
+    sizes: Sizes,
+    own_maps: &[(&str, u32)],
+    key: [u64; 3],
+) -> Result<Ebpf, DataplaneError> {
     let mask = sizes.lines() - 1;
     let own = u32::from(OWN_EGRESS);
-    let mut ebpf = EbpfLoader::new()
+    let mut loader = EbpfLoader::new();
+    for (name, entries) in own_maps {
+        loader.map_max_entries(name, *entries);
+    }
+    let mut ebpf = loader
         .map_max_entries("LINES", sizes.lines())
         .map_max_entries("LINKS", sizes.servers)
         .map_max_entries("CONNECTIONS", sizes.servers)

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use aya::Ebpf;
 use aya::maps::{Array, DevMap, HashMap, MapData, MapError, PerCpuArray};
-use aya::programs::ProgramError;
+use aya::programs::{ProgramError, Xdp};
 use lvs_common::abi::{Link, ServerConnections, ServerIndex, ServiceKey, Slots, Timeouts, VipKey};
 use lvs_common::connection::{Line, State};
 use lvs_common::verdict::Reason;
@@ -132,7 +132,20 @@ impl Dataplane {
     /// # Errors
     /// When the kernel refuses the program, or the object is not this version's.
     pub fn load(object: &[u8], sizes: Sizes, key: [u64; 3]) -> Result<Self, DataplaneError> {
-        let mut ebpf = load::load(object, sizes, key)?;
+        Self::load_with(object, sizes, &[], key)
+    }
+
+    /// As [`load`](Self::load), for an object that has maps of its own, whose numbers of entries are given by name.
+    ///
+    /// # Errors
+    /// As for `load`.
+    pub fn load_with(
+        object: &[u8],
+        sizes: Sizes,
+        own_maps: &[(&str, u32)],
+        key: [u64; 3],
+    ) -> Result<Self, DataplaneError> {
+        let mut ebpf = load::load(object, sizes, own_maps, key)?;
         let clock = Clock::calibrate(load::xdp(&mut ebpf, "clock")?)?;
         let mut dataplane = Self {
             attachments: Attachments::default(),
@@ -184,6 +197,14 @@ impl Dataplane {
     pub fn program_cost(&mut self) -> Result<(u32, u32), DataplaneError> {
         let info = load::xdp(&mut self.ebpf, "director")?.info().map_err(DataplaneError::load)?;
         Ok((info.verified_instruction_count().unwrap_or(0), info.size_jitted()))
+    }
+
+    /// The director's program.
+    ///
+    /// # Errors
+    /// When the object is another version's.
+    pub fn program(&mut self) -> Result<&Xdp, DataplaneError> {
+        load::xdp(&mut self.ebpf, "director").map(|program| &*program)
     }
 
     /// Publishes a service with a slot table, at whose first slot the next connection starts.
