@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::abi::{Link, ServerConnections, ServerIndex, Service, ServiceKey, Slots, Timeouts, VipKey};
 use crate::connection::{HashKey, Line, Meta, State, Way};
-use crate::steer::Tables;
+use crate::steer::{Tables, UNREMEMBERED_GROUPS};
 use crate::word::Word;
 
 /// As many as the kernel side has.
@@ -20,6 +20,8 @@ pub struct HostTables {
     pub lines: Vec<Line>,
     /// Locks of new connections: a power of two.
     pub locks: Vec<Word>,
+    /// When connections of each group were last steered without being remembered.
+    pub unremembered: Vec<Word>,
     /// Virtual services.
     pub services: HashMap<ServiceKey, Service>,
     /// Virtual IP addresses.
@@ -41,6 +43,7 @@ impl HostTables {
             timeouts,
             lines: defaults(lines.next_power_of_two().max(2)),
             locks: defaults(LOCK_COUNT),
+            unremembered: defaults(UNREMEMBERED_GROUPS as usize),
             services: HashMap::new(),
             vips: HashSet::new(),
             slots: Vec::new(),
@@ -116,6 +119,10 @@ impl Tables for HostTables {
 
     fn lock(&self, fingerprint: u64) -> Option<&Word> {
         masked(&self.locks, fingerprint >> 1)
+    }
+
+    fn unremembered(&self, fingerprint: u64) -> Option<&Word> {
+        masked(&self.unremembered, fingerprint >> 1)
     }
 
     fn service(&self, key: &ServiceKey) -> Option<&Service> {

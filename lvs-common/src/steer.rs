@@ -18,6 +18,8 @@ pub trait Tables {
     fn line(&self, hash: u32) -> Option<&Line>;
     /// The lock under which the connection with this fingerprint is put into the table.
     fn lock(&self, fingerprint: u64) -> Option<&Word>;
+    /// When a connection of this fingerprint's group was last steered without being remembered: a tick plus 1, or 0 for never.
+    fn unremembered(&self, fingerprint: u64) -> Option<&Word>;
     /// A virtual service.
     fn service(&self, key: &ServiceKey) -> Option<&Service>;
     /// Whether some service has this address.
@@ -32,6 +34,9 @@ pub trait Tables {
 
 #[cfg(test)]
 mod tests;
+
+/// Connections that were steered without being remembered are known by groups of fingerprints: so many, a power of two.
+pub const UNREMEMBERED_GROUPS: u32 = 4096;
 
 /// How often a CPU looks at a lock that another one holds for some 300 ns, or longer when it is interrupted.
 const LOCK_ATTEMPTS: u32 = 256;
@@ -136,15 +141,27 @@ fn admit<T: Tables>(packet: &Packet, tables: &T, place: &Place, now: u32) -> Ver
     if tables.is_vip(&packet.source_as_vip()) {
         return Verdict::Pass(Reason::SourceIsVip);
     }
-    let opens = packet.may_open();
+    let by_hash = was_unremembered(tables, place, now);
+    let opens = packet.may_open() || by_hash;
     if !opens && room(tables, place, now).is_some() {
         return Verdict::Pass(Reason::NoConnection);
     }
     if packet.ttl <= 1 {
         return Verdict::Pass(Reason::TtlExpired);
     }
-    let verdict = if opens { open(packet, tables, place, service, now) } else { None };
-    verdict.unwrap_or_else(|| steer_by_hash(tables, place, service))
+    if service.slots.length == 0 {
+        return Verdict::Pass(Reason::NoServer);
+    }
+    let verdict = if opens { open(packet, tables, place, service, by_hash, now) } else { None };
+    verdict.unwrap_or_else(|| steer_by_hash(tables, place, service, now))
+}
+
+/// Whether a connection of the fingerprint's group was steered by hash, for want of room, so lately that it may still live: then
+/// this packet may be one of it. Its server is chosen by hash, too, and the connection is remembered as soon as there is room.
+#[inline(always)]
+fn was_unremembered<T: Tables>(tables: &T, place: &Place, now: u32) -> bool {
+    let since = tables.unremembered(place.fingerprint).map_or(0, Word::load);
+    since != 0 && now.wrapping_sub((since - 1) as u32) <= tables.timeouts().of(State::Established as usize)
 }
 
 /// Opens a connection, or joins the one that another CPU has just opened; nothing when it can't be remembered.
@@ -154,11 +171,13 @@ fn open<T: Tables>(
     tables: &T,
     place: &Place,
     service: &Service,
+    by_hash: bool,
     now: u32,
 ) -> Option<Verdict> {
     let lock = tables.lock(place.fingerprint)?;
     acquire(lock)?;
-    let settled = (0..OPEN_ATTEMPTS).find_map(|_| open_locked(packet, tables, place, service, now).ok());
+    let settled =
+        (0..OPEN_ATTEMPTS).find_map(|_| open_locked(packet, tables, place, service, by_hash, now).ok());
     lock.store(0);
     settled.flatten()
 }
@@ -177,6 +196,7 @@ fn open_locked<T: Tables>(
     tables: &T,
     place: &Place,
     service: &Service,
+    by_hash: bool,
     now: u32,
 ) -> Result<Option<Verdict>, Overtaken> {
     let (way, before) = match find(tables, place) {
@@ -191,10 +211,11 @@ fn open_locked<T: Tables>(
             None => return Ok(None),
         },
     };
-    let Some((server, link)) = next_server(tables, service) else {
+    let number = if by_hash { place.slot_number() } else { service.turn.fetch_add(1) };
+    let Some((server, link)) = server_of(tables, service, number) else {
         return Ok(Some(Verdict::Pass(Reason::NoServer)));
     };
-    let after = Meta::new(server, State::opening(packet.protocol), now);
+    let after = Meta::new(server, State::first(packet.protocol, packet.tcp_flags), now);
     if !way.claim(before, place.fingerprint, after) {
         return Err(Overtaken);
     }
@@ -235,27 +256,26 @@ fn room<T: Tables>(tables: &T, place: &Place, now: u32) -> Option<Room> {
 /// The scheduler's next choice.
 #[inline(always)]
 pub fn next_server<T: Tables>(tables: &T, service: &Service) -> Option<(ServerIndex, Link)> {
-    let length = u64::from(service.slots.length);
-    if length == 0 {
-        return None;
-    }
-    let slot = service.turn.fetch_add(1).checked_rem(length)?;
-    server_at(tables, service, slot as u32)
+    server_of(tables, service, service.turn.fetch_add(1))
 }
 
 /// Where the connection can't be remembered, every packet of it finds the same server by its hash.
 #[inline(always)]
-fn steer_by_hash<T: Tables>(tables: &T, place: &Place, service: &Service) -> Verdict {
-    let slot = ((place.fingerprint >> 32) as u32).checked_rem(service.slots.length);
-    match slot.and_then(|slot| server_at(tables, service, slot)) {
-        Some((server, link)) => Verdict::Forward { server, link, opened: false, reason: Reason::NoRoom },
-        None => Verdict::Pass(Reason::NoServer),
+fn steer_by_hash<T: Tables>(tables: &T, place: &Place, service: &Service, now: u32) -> Verdict {
+    let Some((server, link)) = server_of(tables, service, place.slot_number()) else {
+        return Verdict::Pass(Reason::NoServer);
+    };
+    if let Some(since) = tables.unremembered(place.fingerprint) {
+        since.store(u64::from(now) + 1);
     }
+    Verdict::Forward { server, link, opened: false, reason: Reason::NoRoom }
 }
 
+/// The server in the slot to which a number leads, a turn or a hash.
 #[inline(always)]
-fn server_at<T: Tables>(tables: &T, service: &Service, slot: u32) -> Option<(ServerIndex, Link)> {
-    let server = tables.slot(service.slots.first.wrapping_add(slot))?;
+fn server_of<T: Tables>(tables: &T, service: &Service, number: u64) -> Option<(ServerIndex, Link)> {
+    let slot = number.checked_rem(u64::from(service.slots.length))?;
+    let server = tables.slot(service.slots.first.wrapping_add(slot as u32))?;
     let link = tables.link(server);
     (link.egress() != 0).then_some((server, link))
 }

@@ -11,6 +11,7 @@ use lvs_common::abi::{
     Link, ServerConnections, ServerIndex, ServerTraffic, Service, ServiceKey, Timeouts, VipKey,
 };
 use lvs_common::connection::{HashKey, Line};
+use lvs_common::steer::UNREMEMBERED_GROUPS;
 use lvs_common::verdict::Reason;
 use lvs_common::word::Word;
 
@@ -29,6 +30,10 @@ pub static LOCKS: Array<Word> = Array::with_max_entries(LOCK_COUNT, 0);
 
 /// How many locks there are: a power of two.
 pub const LOCK_COUNT: u32 = 1024;
+
+/// When connections of each group of fingerprints were last steered without being remembered.
+#[map]
+pub static UNREMEMBERED: Array<Word> = Array::with_max_entries(UNREMEMBERED_GROUPS, 0);
 
 /// Virtual services. The number of entries is a limit; memory is taken as they come.
 #[map]

@@ -2,7 +2,7 @@
 
 use lvs_common::abi::{Link, ServerConnections, ServerIndex, Service, ServiceKey, Timeouts, VipKey};
 use lvs_common::connection::{HashKey, Line};
-use lvs_common::steer::Tables;
+use lvs_common::steer::{Tables, UNREMEMBERED_GROUPS};
 use lvs_common::word::Word;
 
 use crate::maps;
@@ -39,6 +39,11 @@ impl Tables for BpfTables {
     #[inline(always)]
     fn lock(&self, fingerprint: u64) -> Option<&Word> {
         maps::LOCKS.get((fingerprint >> 1) as u32 & (maps::LOCK_COUNT - 1))
+    }
+
+    #[inline(always)]
+    fn unremembered(&self, fingerprint: u64) -> Option<&Word> {
+        maps::UNREMEMBERED.get((fingerprint >> 1) as u32 & (UNREMEMBERED_GROUPS - 1))
     }
 
     #[inline(always)]

@@ -47,6 +47,15 @@ impl Place {
     }
 }
 
+impl Place {
+    /// What the connection's hash says where no turn is taken.
+    #[inline(always)]
+    #[must_use]
+    pub const fn slot_number(&self) -> u64 {
+        self.fingerprint >> 32
+    }
+}
+
 #[inline(always)]
 const fn fold(value: u64) -> u64 {
     value ^ value >> 32

@@ -39,7 +39,6 @@ enum Event {
 impl Event {
     const COUNT: u32 = 4;
 
-    #[inline(always)]
     const fn of(tcp_flags: u8) -> Self {
         if tcp_flags & RST != 0 {
             Self::Rst
@@ -52,6 +51,32 @@ impl Event {
         }
     }
 }
+
+/// FIN, SYN and RST are TCP's lowest three flags.
+const FLAGS: u8 = FIN | SYN | RST;
+
+/// [`Event::of`] the lowest three flags, two bits each: a shift instead of branches.
+const EVENTS: u32 = {
+    let mut packed = 0;
+    let mut flags = 0;
+    while flags <= FLAGS {
+        packed |= (Event::of(flags) as u32) << (flags * 2);
+        flags += 1;
+    }
+    packed
+};
+
+/// [`State::first`] of TCP by the lowest three flags, `WIDTH` bits each.
+const FIRST: u32 = {
+    let mut packed = 0;
+    let mut flags = 0;
+    while flags <= FLAGS {
+        let state = if flags & SYN != 0 { SynReceived } else { Established.next(flags) };
+        packed |= (state as u32) << (flags as u32 * WIDTH);
+        flags += 1;
+    }
+    packed
+};
 
 /// Bits of a state in [`NEXT`].
 const WIDTH: u32 = 3;
@@ -95,11 +120,16 @@ impl State {
         }
     }
 
-    /// The state of a connection that its first packet has opened.
+    /// The state of a connection after the first packet that is known of it: half-open after a SYN, and established after any other
+    /// TCP packet, as of a connection that was steered without being remembered.
     #[inline(always)]
     #[must_use]
-    pub const fn opening(protocol: u8) -> Self {
-        if protocol == UDP { Udp } else { SynReceived }
+    pub const fn first(protocol: u8, tcp_flags: u8) -> Self {
+        if protocol == UDP {
+            Udp
+        } else {
+            Self::from_bits((FIRST >> ((tcp_flags & FLAGS) as u32 * WIDTH)) as u64)
+        }
     }
 
     /// The state after a packet with these TCP flags.
@@ -109,7 +139,8 @@ impl State {
         match self {
             Free | Udp => self,
             SynReceived | Established | FinWait | TimeWait | Close => {
-                let cell = (self as u32 - 1) * Event::COUNT + Event::of(tcp_flags) as u32;
+                let event = EVENTS >> ((tcp_flags & FLAGS) * 2) & 3;
+                let cell = (self as u32 - 1) * Event::COUNT + event;
                 Self::from_bits(NEXT >> (cell * WIDTH))
             }
         }
@@ -165,7 +196,7 @@ mod tests {
     const ACK: u8 = 0x10;
 
     fn after(flags: &[u8]) -> State {
-        flags.iter().fold(State::opening(crate::packet::TCP), |state, flags| state.next(*flags))
+        flags.iter().fold(State::first(crate::packet::TCP, SYN), |state, flags| state.next(*flags))
     }
 
     #[test]
@@ -200,8 +231,15 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_that_is_met_on_its_way_is_as_far_as_its_packet_says() {
+        assert_eq!(State::first(crate::packet::TCP, ACK), Established);
+        assert_eq!(State::first(crate::packet::TCP, ACK | FIN), FinWait);
+        assert_eq!(State::first(crate::packet::TCP, RST), Close);
+    }
+
+    #[test]
     fn udp_and_free_have_no_next() {
-        assert_eq!(State::opening(UDP), Udp);
+        assert_eq!(State::first(UDP, 0), Udp);
         assert_eq!(Udp.next(RST | SYN | FIN), Udp);
         assert_eq!(Free.next(ACK), Free);
     }

@@ -92,7 +92,10 @@ fn admit(packet: &Packet, tables: &BpfTables, service: Option<&Service>, tuple: 
     let Some((server, link)) = next_server(tables, service) else {
         return Verdict::Pass(Reason::NoServer);
     };
-    let entry = Entry { meta: Meta::new(server, State::opening(packet.protocol), now).0, reserved: 0 };
+    let entry = Entry {
+        meta: Meta::new(server, State::first(packet.protocol, packet.tcp_flags), now).0,
+        reserved: 0,
+    };
     match CONNECTION_HASH.insert(tuple, &entry, 0) {
         Ok(()) => Verdict::Forward { server, link, opened: true, reason: Reason::NewConnection },
         Err(_) => Verdict::Forward { server, link, opened: false, reason: Reason::NoRoom },

@@ -136,6 +136,37 @@ fn a_syn_takes_a_place_as_soon_as_there_is_one() {
     assert_counts(&tables);
 }
 
+#[test]
+fn a_connection_without_a_place_takes_one_on_its_way_and_stays_on_its_server() {
+    let tables = tables(2);
+    fill(&tables);
+    for client in 100..108 {
+        let (server, why) = sent(&tables, &tcp(client, SYN), NOW);
+        assert_eq!(why, Reason::NoRoom);
+        sent(&tables, &tcp(client - 100, RST), NOW);
+        assert_eq!(sent(&tables, &tcp(client, ACK), NOW + 1), (server, Reason::NewConnection), "{client}");
+        assert_eq!(sent(&tables, &tcp(client, ACK), NOW + 2), (server, Reason::KnownConnection), "{client}");
+        assert_counts(&tables);
+    }
+    assert_eq!(tables.services[&tcp_service()].turn.load(), u64::from(PLACES), "they take nobody's turn");
+}
+
+#[test]
+fn what_was_steered_without_a_place_is_forgotten_when_it_would_have_expired() {
+    let tables = tables(2);
+    fill(&tables);
+    assert_eq!(reason(&tables, &tcp(100, SYN), NOW), Reason::NoRoom);
+    sent(&tables, &tcp(0, RST), NOW);
+    assert_eq!(reason(&tables, &tcp(100, ACK), NOW + 901 * SECOND), Reason::NoConnection);
+}
+
+#[test]
+fn a_packet_without_a_connection_passes_where_nothing_was_steered_without_a_place() {
+    let tables = tables(2);
+    assert_eq!(reason(&tables, &tcp(100, ACK), NOW), Reason::NoConnection);
+    assert_eq!(tables.entries().count(), 0);
+}
+
 /// While somebody holds its lock a connection is not remembered, and still steered.
 #[test]
 fn a_lock_that_stays_taken_is_not_waited_for() {
