@@ -189,6 +189,38 @@ fn generic_mode_serves() -> Result<()> {
 }
 
 /// A director named `name` whose records are in a folder that it shares with others.
+/// A bridge's driver runs no XDP program by itself.
+fn on_a_bridge(lab: &Lab, words: &[&str]) -> Result<Process> {
+    let host = lab.host("director")?;
+    host.run(&["ip", "link", "add", "br9", "type", "bridge"])?;
+    host.run(&["ip", "link", "set", "br9", "up"])?;
+    let mut command = lvs_xdp(lab, host)?;
+    command.args(["director", "--interface", "br9", "--connections", "1024"]).args(words);
+    Process::spawn(command)
+}
+
+#[test]
+fn where_the_driver_can_t_it_falls_back_to_generic_mode_and_says_so() -> Result<()> {
+    let lab = Lab::tutorial()?;
+    let mut process = on_a_bridge(&lab, &[])?;
+    process.wait_for_output("is ready", DEADLINE)?;
+    let log = process.output()?;
+    assert!(log.contains("falling back to generic mode, which is several times slower"), "{log}");
+    assert!(log.contains("attached to br9 in generic mode"), "{log}");
+    Ok(())
+}
+
+#[test]
+fn where_the_driver_must_and_can_t_it_does_not_start() -> Result<()> {
+    let lab = Lab::tutorial()?;
+    let mut process = on_a_bridge(&lab, &["--xdp-mode", "driver"])?;
+    assert_eq!(process.wait_exit(DEADLINE)?.code(), Some(1));
+    let text = process.output()?;
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(text.contains("can't attach the XDP program to br9 in driver mode"), "{text}");
+    Ok(())
+}
+
 fn start_in(run_dir: &Path, lab: &Lab, name: &str) -> Result<Process> {
     let mut command = lvs_xdp(lab, lab.host("director")?)?;
     command.env("LVS_XDP_RUN_DIR", run_dir);
