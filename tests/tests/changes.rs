@@ -184,3 +184,33 @@ fn a_server_that_returns_takes_its_connections_and_counters_back() -> Result<()>
         Ok(())
     })
 }
+
+/// One round of ageing over the whole table.
+fn age(bench: &mut Bench) {
+    (0..16).for_each(|_| bench.director.age());
+}
+
+#[test]
+fn a_deleted_servers_index_is_free_when_no_connection_names_it() -> Result<()> {
+    with_director(small(2, 1024), |bench| {
+        bench.setup(Scheduler::Wrr, &[1])?;
+        bench.apply(&[delete(1), add(2, 1)]).map_err(|(_, error)| error)?;
+        assert!(matches!(bench.apply(&[add(3, 1)]), Err((0, ChangeError::Full { .. }))));
+        age(bench);
+        assert_eq!(bench.apply(&[add(3, 1)]), Ok(()));
+        Ok(())
+    })
+}
+
+#[test]
+fn a_deleted_servers_index_stays_its_own_while_a_connection_names_it() -> Result<()> {
+    with_director(small(2, 1024), |bench| {
+        bench.setup(Scheduler::Wrr, &[1])?;
+        assert_eq!(bench.picks(1)?, [1]);
+        bench.apply(&[delete(1), add(2, 1)]).map_err(|(_, error)| error)?;
+        age(bench);
+        assert!(matches!(bench.apply(&[add(3, 1)]), Err((0, ChangeError::Full { .. }))));
+        assert_eq!(bench.apply(&[add(1, 1)]), Ok(()), "it returns to its own index");
+        Ok(())
+    })
+}

@@ -182,10 +182,10 @@ impl Director {
         }
     }
 
-    /// Ages a part of the connection table, and frees what deleted real servers have left.
+    /// Ages a part of the connection table, and after the last part frees what deleted real servers have left.
     pub fn age(&mut self) {
-        self.dataplane.age();
-        if self.indices.has_tombstones() {
+        let whole_table = self.dataplane.age();
+        if whole_table && self.indices.has_tombstones() {
             let named = self.dataplane.servers_with_connections();
             self.indices.reclaim(&named);
         }

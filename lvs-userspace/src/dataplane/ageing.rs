@@ -22,8 +22,8 @@ pub(super) struct Sweep {
 }
 
 impl Dataplane {
-    /// Sweeps a sixteenth of the table.
-    pub fn age(&mut self) {
+    /// Sweeps a sixteenth of the table; says whether that was the last of it.
+    pub fn age(&mut self) -> bool {
         let step = self.lines.len().div_ceil(STEPS);
         let start = step * self.sweep.next_step;
         self.sweep.next_step = (self.sweep.next_step + 1) % STEPS;
@@ -32,6 +32,7 @@ impl Dataplane {
         for way in self.lines.iter().skip(start).take(step).flat_map(|line| &line.ways) {
             self.age_way(way, &timeouts, now);
         }
+        self.sweep.next_step == 0
     }
 
     fn age_way(&self, way: &Way, timeouts: &Timeouts, now: u32) {
