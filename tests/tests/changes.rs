@@ -161,11 +161,12 @@ fn a_batch_for_which_there_is_no_room_changes_nothing() -> Result<()> {
 fn a_table_for_which_there_is_no_room_leaves_the_former_one() -> Result<()> {
     with_director(small(16, 16), |bench| {
         bench.setup(Scheduler::Wrr, &[2, 1])?;
+        assert_eq!(bench.picks(2)?, [2, 1]);
         let before = bench.listing()?;
         let refused = bench.apply(&[edit(1, 50)]);
         assert!(matches!(refused, Err((0, ChangeError::Full { limit: 16, .. }))), "{refused:?}");
         assert_eq!(bench.listing()?, before);
-        assert_eq!(bench.picks(6)?, [2, 1, 1, 2, 1, 1]);
+        assert_eq!(bench.picks(6)?, [1, 2, 1, 1, 2, 1], "the sequence goes on where it stood");
         Ok(())
     })
 }
@@ -211,6 +212,20 @@ fn a_deleted_servers_index_stays_its_own_while_a_connection_names_it() -> Result
         age(bench);
         assert!(matches!(bench.apply(&[add(3, 1)]), Err((0, ChangeError::Full { .. }))));
         assert_eq!(bench.apply(&[add(1, 1)]), Ok(()), "it returns to its own index");
+        Ok(())
+    })
+}
+
+#[test]
+fn news_of_a_neighbour_for_which_there_is_no_room_leave_the_former_table() -> Result<()> {
+    with_director(small(16, 4), |bench| {
+        bench.setup(Scheduler::Rr, &[1, 1])?;
+        // Four slots: what was released rests for a second, so there is soon no room for another table.
+        bench.director.unresolved(server(2, 80).ip(), "does not answer ARP".to_owned())?;
+        bench.resolve(2)?;
+        bench.director.unresolved(server(2, 80).ip(), "does not answer ARP".to_owned())?;
+        let picks = bench.picks(4)?;
+        assert!(!picks.contains(&0), "every connection finds a server: {picks:?}");
         Ok(())
     })
 }

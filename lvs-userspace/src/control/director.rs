@@ -51,7 +51,8 @@ pub struct Effects {
 /// What a failed batch is put back to.
 struct Before {
     indices: Indices,
-    placements: HashMap<ServiceAddress, Option<Placement>>,
+    /// With the turn at which each service's table stood.
+    placements: HashMap<ServiceAddress, Option<(Placement, u64)>>,
 }
 
 impl Director {
@@ -113,6 +114,7 @@ impl Director {
             }
             Err(refused) => {
                 self.put_back(before);
+                self.withdraw_vips(&plan.effects.vips_added);
                 Err(refused)
             }
         }
@@ -147,25 +149,27 @@ impl Director {
         if before.placements.contains_key(&service) {
             return Ok(());
         }
-        self.settle(&service)?;
-        before.placements.insert(service, self.placements.get(&service).cloned());
+        let former = self.placements.get(&service).cloned();
+        let turn = self.settle(&service)?;
+        before.placements.insert(service, former.map(|former| (former, turn)));
         Ok(())
     }
 
     /// The tables that the batch has replaced are free, and nothing is sent to real servers that it has deleted.
     fn release(&mut self, before: &Before) {
         for (service, former) in &before.placements {
-            let Some(former) = former else { continue };
+            let Some((former, _)) = former else { continue };
             self.arena.release(former.slots, Instant::now());
             self.unlink(former, service);
         }
     }
 
     fn put_back(&mut self, before: Before) {
-        let touched: Vec<_> = before.placements.keys().copied().collect();
-        for (service, placement) in before.placements {
-            let tried = match placement {
-                Some(placement) => self.placements.insert(service, placement),
+        let mut touched = Vec::new();
+        for (service, former) in before.placements {
+            touched.push((service, former.as_ref().map_or(0, |(_, turn)| *turn)));
+            let tried = match former {
+                Some((placement, _)) => self.placements.insert(service, placement),
                 None => self.placements.remove(&service),
             };
             let slots = tried.map(|tried| tried.slots);
@@ -175,8 +179,8 @@ impl Director {
             }
         }
         self.indices = before.indices;
-        for service in touched {
-            if let Err(error) = self.republish(&service) {
+        for (service, turn) in touched {
+            if let Err(error) = self.republish(&service, turn) {
                 tracing::error!("{service}: can't go back to its former servers: {error}");
             }
         }

@@ -22,7 +22,7 @@ impl Director {
         self.set_vips(&effects.vips_added, true)?;
         for service in services {
             self.compile(service)?;
-            self.republish(service).map_err(|error| failed(&error))?;
+            self.republish(service, 0).map_err(|error| failed(&error))?;
         }
         self.set_vips(&effects.vips_removed, false)
     }
@@ -47,8 +47,15 @@ impl Director {
         Ok(())
     }
 
-    /// Makes the data path know the service as it is placed.
-    pub(super) fn republish(&mut self, service: &ServiceAddress) -> Result<(), DataplaneError> {
+    /// Virtual IP addresses of a batch that came to nothing.
+    pub(super) fn withdraw_vips(&mut self, addresses: &[IpAddr]) {
+        if let Err(error) = self.set_vips(addresses, false) {
+            tracing::error!("can't withdraw {addresses:?}: {error}");
+        }
+    }
+
+    /// Makes the data path know the service as it is placed, its table at this turn.
+    pub(super) fn republish(&mut self, service: &ServiceAddress, turn: u64) -> Result<(), DataplaneError> {
         let Some(key) = service_key(service) else {
             return Ok(());
         };
@@ -57,18 +64,20 @@ impl Director {
                 for server in &placement.servers {
                     self.write_link(server.index, self.reach.get(&server.address.ip()));
                 }
-                self.dataplane.put_service(key, placement.slots)
+                self.dataplane.put_service_at(key, placement.slots, turn)
             }
             None => self.dataplane.withdraw_service(key),
         }
     }
 
     /// The scheduler catches up with the connections that its published table has scheduled, and a new table begins there.
-    pub(super) fn settle(&mut self, service: &ServiceAddress) -> Result<(), DataplaneError> {
+    /// Gives the turn at which the table stands.
+    pub(super) fn settle(&mut self, service: &ServiceAddress) -> Result<u64, DataplaneError> {
         let (Some(placement), Some(key)) = (self.placements.get_mut(service), service_key(service)) else {
-            return Ok(());
+            return Ok(0);
         };
-        placement.settle(self.dataplane.turn(key)?);
-        Ok(())
+        let turn = self.dataplane.turn(key)?;
+        placement.settle(turn);
+        Ok(turn)
     }
 }

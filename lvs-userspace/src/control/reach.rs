@@ -1,6 +1,7 @@
 //! What neighbour events do: a real server's link follows its MAC address, and who can't be reached gets nothing new.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use lvs_common::abi::Link;
 use macaddr::MacAddr6;
@@ -100,19 +101,23 @@ impl Director {
         address: IpAddr,
         available: bool,
     ) -> Result<(), DataplaneError> {
-        self.settle(&service)?;
-        let Some(placement) = self.placements.get_mut(&service) else {
+        let Some(former) = self.placements.get(&service).cloned() else {
             return Ok(());
         };
-        let former = placement.slots;
-        for server in placement.servers.iter_mut().filter(|server| server.address.ip() == address) {
-            server.available = available;
+        self.settle(&service)?;
+        if let Some(placement) = self.placements.get_mut(&service) {
+            let servers = placement.servers.iter_mut();
+            servers
+                .filter(|server| server.address.ip() == address)
+                .for_each(|server| server.available = available);
         }
         if let Err(error) = self.compile(&service) {
-            tracing::error!("{service}: {error}");
+            tracing::error!("{service}: its scheduler does not take notice of {address}: {error}");
+            self.placements.insert(service, former);
+            return Ok(());
         }
-        self.republish(&service)?;
-        self.arena.release(former, std::time::Instant::now());
+        self.republish(&service, 0)?;
+        self.arena.release(former.slots, Instant::now());
         Ok(())
     }
 }

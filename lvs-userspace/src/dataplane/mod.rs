@@ -212,8 +212,16 @@ impl Dataplane {
     /// # Errors
     /// When the kernel has no memory for it.
     pub fn put_service(&mut self, key: ServiceKey, slots: Slots) -> Result<(), DataplaneError> {
+        self.put_service_at(key, slots, 0)
+    }
+
+    /// Publishes a service with a slot table from which so many connections have been scheduled.
+    ///
+    /// # Errors
+    /// When the kernel has no memory for it.
+    pub fn put_service_at(&mut self, key: ServiceKey, slots: Slots, turn: u64) -> Result<(), DataplaneError> {
         self.services
-            .insert(Key(key), ServiceImage { turn: 0, slots }, 0)
+            .insert(Key(key), ServiceImage { turn, slots }, 0)
             .map_err(|error| DataplaneError::map("SERVICES", &error))
     }
 
